@@ -159,10 +159,11 @@ def _add_refund(blueprint: Blueprint, actions: PurchaseActions) -> None:
     )
     def post_refund(operator: Operator, payment_id: str) -> Response:
         body = read_body(schema)
-        purchase, cents = _found(actions, payment_id), body["amount_cents"]
+        _require_payment_id(payment_id)
+        purchase, cents = actions.find_paid_by(payment_id), body["amount_cents"]
         facts = {PAYMENT_ID: payment_id, AMOUNT_CENTS: ALL if cents is None else str(cents)}
         action = action_of(operator, "refund", purchase.user_id, body, facts=facts)
-        done = actions.refund(action, purchase, cents)
+        done = actions.refund(action, purchase, payment_id, cents)
         return performed_response(
             done.performed, purchase=purchase_body(done.purchase), refundId=done.refund_id
         )

@@ -49,7 +49,7 @@ class PurchaseSchema(StrictSchema):
     reference = fields.String(
         required=True,
         metadata={
-            "description": "The order, or the period of a subscription.",
+            "description": "The order, the period of a subscription, or an invoice of its change.",
             "example": "ord_01kb7r3v6q8f2x0m4n5p6q7r8s",
         },
     )
@@ -73,6 +73,16 @@ class PurchaseSchema(StrictSchema):
         required=True,
         data_key="paidCents",
         metadata={"description": "In the currency's smallest unit, taxes included."},
+    )
+    other_cents = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        data_key="otherCents",
+        metadata={
+            "description": "Of `paidCents`, what other payments of its invoice have paid, by id.",
+            "example": {},
+        },
     )
     currency = fields.String(
         required=True, metadata={"description": "Lower-case ISO 4217.", "example": "usd"}
@@ -99,7 +109,9 @@ class PurchaseSchema(StrictSchema):
     )
     warned = fields.Boolean(
         required=True,
-        metadata={"description": "Whether an early fraud warning counts as the loss of the whole."},
+        metadata={
+            "description": "Whether an early fraud warning counts, as the loss of a whole payment."
+        },
     )
     recheck_at = fields.DateTime(
         required=True,
@@ -165,6 +177,7 @@ def purchase_body(purchase: Purchase) -> dict[str, object]:
         "kind": purchase.kind.value,
         "lotExpiresAt": _time(purchase.lot_expires_at),
         "paidCents": purchase.paid_cents,
+        "otherCents": dict(purchase.other_cents),
         "currency": purchase.currency,
         "refundedCents": purchase.refunded_cents,
         "disputedCents": purchase.disputed_cents,

@@ -4,12 +4,13 @@ In a file of its own because money moves at Stripe. Credits follow from what Str
 never from what the operator wants."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain
 
 from service.admin.entities import Action
 from service.admin.operations import Actions, Performed
 from service.billing.entities import StripeRefused
-from service.billing.money_back import refunded_cents
+from service.billing.money_back import part_refunded_cents, parts_of
 from service.billing.payments import Payments
 from service.billing.purchases import (
     PaymentFacts,
@@ -48,26 +49,30 @@ class PurchaseActions:
         self._payments = payments
         self._stripe = stripe
 
-    def refund(self, action: Action, purchase: Purchase, cents: int | None) -> PurchasePerformed:
-        """Refunds that much of the payment (None: all that is left) and settles it. The action is
-        recorded before Stripe is called: no refund is without its record. Raises `RefundTooLarge`
-        before anything is done, and `RefundRefused` where Stripe refuses it afterwards."""
+    def refund(
+        self, action: Action, purchase: Purchase, payment_id: str, cents: int | None
+    ) -> PurchasePerformed:
+        """Refunds that much of that payment of the purchase (None: all that is left) and settles
+        it. The action is recorded before Stripe is called: no refund is without its record. Raises
+        `RefundTooLarge` before anything is done, and `RefundRefused` where Stripe refuses it
+        afterwards."""
         facts = self._payments.facts_of(purchase.payment_id)
 
         def change(_: Snapshot) -> Sequence[ConditionalWrite]:
-            _require_refundable(facts, purchase, cents)
+            _require_refundable(facts, purchase, payment_id, cents)
             return ()
 
         performed = self._actions.perform(action, change)
         made = _made_by(action, facts)
-        refund = made or self._make(action, purchase.payment_id, cents)
+        refund = made or self._make(action, payment_id, cents)
         return self._settled(performed, purchase, refund.id)
 
     def clear_warning(self, action: Action, purchase: Purchase) -> PurchasePerformed:
         """Sets the payment's early fraud warnings aside, and settles it: an operator trusts the
         buyer. A later warning counts again. Raises `NothingToClear`."""
-        warnings = self._payments.facts_of(purchase.payment_id).warnings
-        clearing = self._payments.clearing(purchase.payment_id, [each.id for each in warnings])
+        facts = self._payments.facts_of(purchase.payment_id)
+        warnings = [each.id for part in parts_of(facts, purchase) for each in part.warnings]
+        clearing = self._payments.clearing(purchase.payment_id, warnings)
         performed = self._actions.perform(action, clearing.change, related=clearing.keys)
         return self._settled(performed, purchase)
 
@@ -78,8 +83,9 @@ class PurchaseActions:
         return performed, self._payments.settle(payment_id)
 
     def payment_of(self, named_id: str) -> str:
-        """The payment that is settled for that id, which Stripe must know: an invoice stands for
-        the payment intent that paid it first. Raises `PurchaseNotFound`."""
+        """The payment that is settled for that id, which Stripe must know: an invoice, and each
+        payment of it, stands for the payment intent that paid it first. Raises
+        `PurchaseNotFound`."""
         try:
             facts = self._payments.facts_of(named_id)
         except StripeRefused as refusal:
@@ -87,8 +93,8 @@ class PurchaseActions:
                 raise PurchaseNotFound from refusal
             raise
         if facts.intent is not None or facts.invoice is None:
-            return named_id
-        return next(iter(facts.invoice.payment_intent_ids), named_id)
+            return facts.standing_id
+        return facts.invoice.standing_id
 
     def buyer_of(self, payment_id: str) -> str | None:
         """None where the payment has brought nothing. Raises `PurchaseDamaged`."""
@@ -101,6 +107,12 @@ class PurchaseActions:
         if purchase is None:
             raise PurchaseNotFound
         return purchase
+
+    def find_paid_by(self, payment_id: str) -> Purchase:
+        """The same for any payment of an invoice that was paid in parts. Raises what `payment_of`
+        does."""
+        purchase = self._payments.read(payment_id)
+        return purchase or self.find(self.payment_of(payment_id))
 
     def _settled(
         self, performed: Performed, purchase: Purchase, refund_id: str | None = None
@@ -124,14 +136,16 @@ class PurchaseActions:
 def _made_by(action: Action, facts: PaymentFacts) -> Refund | None:
     """The refund that an earlier request with the same key made. Stripe forgets idempotency keys
     after a day; the refund's metadata stays."""
-    found = (each for each in facts.refunds if each.metadata.get(ACTION) == action.digest)
-    return next(found, None)
+    refunds = chain(facts.refunds, *(part.refunds for part in facts.others))
+    return next((each for each in refunds if each.metadata.get(ACTION) == action.digest), None)
 
 
-def _require_refundable(facts: PaymentFacts, purchase: Purchase, cents: int | None) -> None:
+def _require_refundable(
+    facts: PaymentFacts, purchase: Purchase, payment_id: str, cents: int | None
+) -> None:
     if facts.intent is None:
         raise RefundRefused(details={"reason": "paid_outside_of_stripe"})
-    of_all = replace(purchase, paid_cents=facts.received_cents)
-    left = facts.received_cents - refunded_cents(facts.refunds, of_all)
+    parts = (each for each in parts_of(facts, purchase) if each.payment_id == payment_id)
+    left = sum(part.paid_cents - part_refunded_cents(part, purchase) for part in parts)
     if left <= 0 or (cents or 0) > left:
         raise RefundTooLarge(details={"leftCents": max(0, left), "currency": purchase.currency})

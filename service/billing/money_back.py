@@ -5,9 +5,9 @@ In a file of its own because this is the rule of all money back: everything is a
 Stripe says now, so that any sequence of events, and any repetition of them, ends the same."""
 
 from collections.abc import Callable, Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.billing.purchases import PaymentFacts, Purchase
+from service.billing.purchases import PaidPart, PaymentFacts, Purchase
 from service.billing.stripe_objects import CreditNote, Dispute, FraudWarning, Invoice, Refund
 from service.core.amounts import Amount
 from service.core.days import DAY
@@ -24,34 +24,74 @@ _OVER = ("won", "lost", "warning_closed", "prevented")
 
 @dataclass(frozen=True)
 class Loss:
-    """What of a payment is lost. `warned`: an early fraud warning stands, which counts as the whole
-    payment; `recheck_at` is when it may count no more. `credited_cents` were returned as credit."""
+    """What of a payment is lost. `warned_cents` are of payments of which an early fraud warning
+    stands, each as a whole; `recheck_at` is when one may count no more. `overlap_cents` are lost
+    more than once, as by a refund and a dispute. `credited_cents` were returned as credit."""
 
     refunded_cents: int = 0
     disputed_cents: int = 0
+    warned_cents: int = 0
+    overlap_cents: int = 0
     credited_cents: int = 0
-    warned: bool = False
     recheck_at: int | None = None
 
     def cents(self, purchase: Purchase) -> int:
-        """Of money at most what was paid; with credit at most what the purchase was worth."""
-        warned_cents = purchase.paid_cents if self.warned else 0
-        money = self.refunded_cents + self.disputed_cents + warned_cents
-        returned = min(purchase.paid_cents, money) + self.credited_cents
+        """At most what the purchase was worth."""
+        money = self.refunded_cents + self.disputed_cents + self.warned_cents
+        returned = money - self.overlap_cents + self.credited_cents
         return min(purchase.worth_cents, returned)
 
 
 def loss_of(facts: PaymentFacts, purchase: Purchase, now: int) -> Loss:
     """What is lost of the payment as it stands at Stripe, judged at that time."""
-    standing = standing_warnings(facts, purchase, now)
+    parts = [_part_lost(part, purchase, now) for part in parts_of(facts, purchase)]
+    return Loss(
+        refunded_cents=sum(each.refunded_cents for each in parts),
+        disputed_cents=sum(each.disputed_cents for each in parts),
+        warned_cents=sum(each.warned_cents for each in parts),
+        overlap_cents=sum(each.overlap_cents for each in parts),
+        credited_cents=credited_cents(facts, purchase),
+        recheck_at=min((each.recheck_at for each in parts if each.recheck_at), default=None),
+    )
+
+
+def parts_of(facts: PaymentFacts, purchase: Purchase) -> tuple[PaidPart, ...]:
+    """The payment itself, and what else has paid its invoice: of each no more can be lost than it
+    has paid."""
+    own = PaidPart(
+        payment_id=facts.payment_id,
+        paid_cents=purchase.paid_cents - sum(each.paid_cents for each in facts.others),
+        refunds=facts.refunds,
+        disputes=facts.disputes,
+        warnings=facts.warnings,
+    )
+    return own, *facts.others
+
+
+def _part_lost(part: PaidPart, purchase: Purchase, now: int) -> Loss:
+    standing = standing_warnings(part, purchase, now)
+    refunded = part_refunded_cents(part, purchase)
+    disputed = part_disputed_cents(part, purchase)
+    warned = part.paid_cents if standing else 0
     ends = (each.created_at + WARNING_LIFE for each in standing)
     return Loss(
-        refunded_cents=refunded_cents(facts.refunds, purchase),
-        disputed_cents=sum(disputed_cents(each, purchase) for each in facts.disputes),
-        credited_cents=credited_cents(facts, purchase),
-        warned=bool(standing),
+        refunded_cents=refunded,
+        disputed_cents=disputed,
+        warned_cents=warned,
+        overlap_cents=max(0, refunded + disputed + warned - part.paid_cents),
         recheck_at=max(*ends, now + RECHECK_PAUSE) if standing else None,
     )
+
+
+def part_refunded_cents(part: PaidPart, purchase: Purchase) -> int:
+    """What was refunded of it; see `refunded_cents`."""
+    return refunded_cents(part.refunds, replace(purchase, paid_cents=part.paid_cents))
+
+
+def part_disputed_cents(part: PaidPart, purchase: Purchase) -> int:
+    """What all its disputes have withdrawn; see `disputed_cents`."""
+    own = replace(purchase, paid_cents=part.paid_cents)
+    return sum(disputed_cents(each, own) for each in part.disputes)
 
 
 def target_of(purchase: Purchase, loss: Loss) -> Amount:
@@ -77,7 +117,7 @@ def credited_cents(facts: PaymentFacts, purchase: Purchase) -> int:
     """What of the payment's invoice was credited: by credit notes, without what they returned as
     refunds that count by themselves, and for unused time. A credit within the invoice itself is a
     part of its total. One in another currency counts as the whole."""
-    counted = {each.id for each in facts.refunds}
+    counted = {refund.id for part in parts_of(facts, purchase) for refund in part.refunds}
     notes = sum(
         _less_refunds(each, counted) if each.currency == purchase.currency else purchase.worth_cents
         for each in _issued(facts.credit_notes)
@@ -133,14 +173,12 @@ def disputed_cents(dispute: Dispute, purchase: Purchase) -> int:
     return -(-dispute.amount_cents * min(left, whole) // whole)
 
 
-def standing_warnings(
-    facts: PaymentFacts, purchase: Purchase, now: int
-) -> tuple[FraudWarning, ...]:
+def standing_warnings(part: PaidPart, purchase: Purchase, now: int) -> tuple[FraudWarning, ...]:
     """The early fraud warnings that count: those that no operator has cleared, for 120 days, and
     longer while a dispute is under way. Once one is over, it says itself what is lost."""
-    disputed = any(each.status not in _OVER for each in facts.disputes)
+    disputed = any(each.status not in _OVER for each in part.disputes)
     return tuple(
         each
-        for each in facts.warnings
+        for each in part.warnings
         if each.id not in purchase.cleared and (disputed or now < each.created_at + WARNING_LIFE)
     )

@@ -154,13 +154,20 @@ class Payments:
 
     def _attempt(self, payment_id: str) -> tuple[Purchase | None, bool]:
         """The purchase after one attempt, and whether it is what it must be."""
-        before = self.read(payment_id)
-        facts = self.facts_of(payment_id)
+        before, facts = self._read_both(payment_id)
+        if before is None and facts.standing_id != payment_id:
+            before, facts = self._read_both(facts.standing_id)
         plan = self._plan(before, facts)
         if plan is None:
             return before, True
         purchase = self._moved(plan) if plan.moves else self._touched(plan)
         return purchase, purchase.clawed_back == plan.target
+
+    def _read_both(self, payment_id: str) -> tuple[Purchase | None, PaymentFacts]:
+        """The purchase, and what Stripe says afterwards."""
+        before = self.read(payment_id)
+        facts = self.facts_of(payment_id)
+        return before, facts
 
     def _plan(self, before: Purchase | None, facts: PaymentFacts) -> Plan | None:
         if facts.livemode is not self._stripe.livemode:
@@ -186,7 +193,8 @@ class Payments:
 
     def _back_plan(self, before: Purchase | None, purchase: Purchase, facts: PaymentFacts) -> Plan:
         """How the purchase follows the money, whatever is yet to be granted."""
-        purchase = replace(purchase, moved_cents=moved_cents(facts))
+        others = {each.payment_id: each.paid_cents for each in facts.others}
+        purchase = replace(purchase, moved_cents=moved_cents(facts), other_cents=others)
         loss = loss_of(facts, purchase, self._clock.now())
         target = target_of(purchase, loss)
         after = replace(
@@ -194,7 +202,8 @@ class Payments:
             refunded_cents=loss.refunded_cents,
             disputed_cents=loss.disputed_cents,
             credited_cents=loss.credited_cents,
-            warned=loss.warned,
+            warned_cents=loss.warned_cents,
+            overlap_cents=loss.overlap_cents,
             recheck_at=loss.recheck_at,
         )
         standing: tuple[ClawBack, ...] = ()

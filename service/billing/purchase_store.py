@@ -39,7 +39,12 @@ def purchase_from(item: Item) -> Purchase:
         disputed_cents=whole_number(fields["disputedCents"]),
         moved_cents=whole_number(fields.get("movedCents", 0)),
         credited_cents=whole_number(fields.get("creditedCents", 0)),
-        warned=bool(fields.get("warned", False)),
+        warned_cents=whole_number(fields.get("warnedCents", 0)),
+        overlap_cents=whole_number(fields.get("overlapCents", 0)),
+        other_cents={
+            payment_id: whole_number(cents)
+            for payment_id, cents in fields.get("otherCents", {}).items()
+        },
         cleared=tuple(fields.get("cleared", ())),
         entries=tuple(map(whole_number, fields.get("entries", ()))),
         recheck_at=_time(fields.get("recheckAt")),
@@ -86,7 +91,9 @@ def _facts(purchase: Purchase) -> dict[str, Value]:
         "disputedCents": purchase.disputed_cents,
         "movedCents": purchase.moved_cents or None,
         "creditedCents": purchase.credited_cents or None,
-        "warned": purchase.warned or None,
+        "warnedCents": purchase.warned_cents or None,
+        "overlapCents": purchase.overlap_cents or None,
+        "otherCents": dict(purchase.other_cents) or None,
         "cleared": purchase.cleared or None,
         "entries": purchase.entries or None,
         "recheckAt": _text(purchase.recheck_at),

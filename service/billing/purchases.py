@@ -4,7 +4,7 @@ In a file of its own because orders and subscriptions, which payments settle, ha
 their own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from service.billing.stripe_objects import (
@@ -72,12 +72,28 @@ class NothingToClear(Conflict):
     summary = "No early fraud warning of this payment counts."
 
 
+# What of an invoice was paid outside of Stripe's payments: no refund or dispute is of it.
+OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaidPart:
+    """One payment, a part of what was paid for an invoice, and everything that has taken money of
+    it back."""
+
+    payment_id: str
+    paid_cents: int
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    warnings: tuple[FraudWarning, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class PaymentFacts:
     """One payment as Stripe has it now: an intent (`pi_…`), or an invoice that was paid without one
     (`in_…`), and everything that has taken money of it back. `invoice` is what the payment paid, if
-    it paid one; `credit_notes` are of it, and `later_invoices` those of the same customer in which
-    its unused time may be credited."""
+    it paid one, and `others` what else has paid that; `credit_notes` are of it, and
+    `later_invoices` those of the same customer in which its unused time may be credited."""
 
     payment_id: str
     intent: PaymentIntent | None = None
@@ -85,8 +101,18 @@ class PaymentFacts:
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     warnings: tuple[FraudWarning, ...] = ()
+    others: tuple[PaidPart, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
     later_invoices: tuple[Invoice, ...] = ()
+
+    @property
+    def standing_id(self) -> str:
+        """Under which payment's id the purchase is: of an invoice that was paid in parts, the
+        first."""
+        is_part = self.invoice is not None and self.payment_id in (
+            each.intent_id for each in self.invoice.paid_parts
+        )
+        return self.invoice.standing_id if self.invoice and is_part else self.payment_id
 
     @property
     def _subject(self) -> PaymentIntent | Invoice:
@@ -106,11 +132,16 @@ class PaymentFacts:
         return self._subject.status == ("succeeded" if self.intent else "paid")
 
     @property
-    def received_cents(self) -> int:
-        """Taxes included."""
+    def own_cents(self) -> int:
+        """What this payment alone has brought, taxes included."""
         if self.intent is not None:
             return self.intent.received_cents
         return self.invoice.paid_cents if self.invoice else 0
+
+    @property
+    def received_cents(self) -> int:
+        """What was paid altogether, taxes included."""
+        return self.own_cents + sum(each.paid_cents for each in self.others)
 
     @property
     def currency(self) -> str:
@@ -161,11 +192,12 @@ Resolver = Callable[[PaymentFacts], Bought | None]
 class Purchase:
     """One payment for which credits were granted. Of `granted`, which includes any bonus,
     `clawed_back` is what refunds, disputes, warnings and credits have taken; it follows from the
-    cents and from `warned` by `billing.money_back`. `moved_cents` is what credit, and not this
-    payment, has paid of its invoice; `credited_cents` what of the invoice was credited. `cleared`
-    are the early fraud warnings that an operator has set aside, `entries` the versions of the
-    wallet's CLAWBACK and RESTORE entries of this payment, `grant_entry` that of its grant.
-    `recheck_at` is when a warning may count no more."""
+    cents by `billing.money_back`. `other_cents` is what of `paid_cents` other payments of the
+    invoice have paid, by their ids. `moved_cents` is what credit, and no payment, has paid of the
+    invoice; `credited_cents` what of the invoice was credited; `overlap_cents` what is lost more
+    than once. `cleared` are the early fraud warnings that an operator has set aside, `entries` the
+    versions of the wallet's CLAWBACK and RESTORE entries of this payment, `grant_entry` that of its
+    grant. `recheck_at` is when a warning may count no more."""
 
     payment_id: str
     user_id: str
@@ -182,9 +214,11 @@ class Purchase:
     clawed_back: Amount = 0
     refunded_cents: int = 0
     disputed_cents: int = 0
+    warned_cents: int = 0
+    overlap_cents: int = 0
     moved_cents: int = 0
     credited_cents: int = 0
-    warned: bool = False
+    other_cents: Mapping[str, int] = field(default_factory=dict)
     cleared: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
     recheck_at: int | None = None
@@ -196,6 +230,16 @@ class Purchase:
     def ref(self) -> str:
         """What the wallet's entries of this payment refer to: its grant."""
         return f"{self.source}:{self.grant_id}"
+
+    @property
+    def warned(self) -> bool:
+        """Whether an early fraud warning of it stands."""
+        return self.warned_cents > 0
+
+    def cents_of(self, payment_id: str) -> int:
+        """What that payment has paid of it."""
+        own = self.paid_cents - sum(self.other_cents.values())
+        return self.other_cents.get(payment_id, own)
 
     @property
     def worth_cents(self) -> int:
@@ -211,8 +255,11 @@ class Purchase:
                 self.paid_cents,
                 self.refunded_cents,
                 self.disputed_cents,
+                self.warned_cents,
+                self.overlap_cents,
                 self.moved_cents,
                 self.credited_cents,
+                self.cents_of(self.payment_id),
             )
             < 0,
             "its entries are not in order": list(self.entries) != sorted(set(self.entries)),

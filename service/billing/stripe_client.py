@@ -14,6 +14,8 @@ from service.billing.stripe_invoices import (
     invoice,
     invoice_line,
     invoice_of_payment,
+    invoice_payment,
+    standing_payments,
 )
 from service.billing.stripe_lists import Listed, everything
 from service.billing.stripe_objects import (
@@ -159,9 +161,13 @@ class Stripe:
         return self._api.post("/v1/refunds", parsing.refund, params, key)
 
     def retrieve_invoice(self, invoice_id: str) -> Invoice:
-        """With all its lines."""
+        """With all its lines and payments."""
         path = f"/v1/invoices/{_segment(invoice_id)}"
-        return self._with_all_lines(self._api.get(path, invoice, {"expand": ["payments"]}))
+        found = self._with_all_lines(self._api.get(path, invoice, {"expand": ["payments"]}))
+        if found.all_payments:
+            return found
+        made = self._whole("/v1/invoice_payments", invoice_payment, {"invoice": invoice_id})
+        return replace(found, payments=standing_payments(made), all_payments=True)
 
     def invoices_since(self, first: Invoice) -> tuple[Invoice, ...]:
         """The invoices of the same customer that were made since, each with all its lines: the

@@ -5,7 +5,7 @@ nothing else of Stripe's does."""
 
 from collections.abc import Iterable
 
-from service.billing.stripe_objects import CreditNote, Invoice, InvoiceLine
+from service.billing.stripe_objects import CreditNote, Invoice, InvoiceLine, InvoicePayment
 from service.billing.stripe_parsing import (
     Raw,
     flag,
@@ -24,14 +24,11 @@ _CREDIT_NOTES = ("pre_payment_credit_notes_amount", "post_payment_credit_notes_a
 
 
 def invoice(raw: Raw) -> Invoice:
-    """`payments` must have been expanded, or the ids of the payment intents are unknown. One that
-    was canceled pays nothing."""
+    """`payments` must have been expanded, or they are unknown."""
     of_kind(raw, "invoice")
     of_subscription = part(part(raw, "parent"), "subscription_details")
     lines = part(raw, "lines")
-    payments = [each for each in rows(part(raw, "payments").get("data")) if not _canceled(each)]
-    payments.sort(key=lambda each: each.get("status") != "paid")
-    intents = [id_of(part(each, "payment"), "payment_intent") for each in payments]
+    payments = part(raw, "payments")
     return Invoice(
         id=text(raw, "id"),
         status=text(raw, "status"),
@@ -41,7 +38,8 @@ def invoice(raw: Raw) -> Invoice:
         currency=text(raw, "currency"),
         customer_id=id_of(raw, "customer"),
         subscription_id=id_of(of_subscription, "subscription"),
-        payment_intent_ids=tuple(each for each in intents if each),
+        payments=standing_payments(map(invoice_payment, rows(payments.get("data")))),
+        all_payments=not payments.get("has_more"),
         lines=tuple(map(invoice_line, rows(lines.get("data")))),
         all_lines=not lines.get("has_more"),
         from_balance_cents=_from_balance(raw),
@@ -59,8 +57,24 @@ def _from_balance(raw: Raw) -> int:
     return number(raw, "ending_balance") - number(raw, "starting_balance")
 
 
-def _canceled(payment: Raw) -> bool:
-    return payment.get("status") == "canceled"
+def invoice_payment(raw: Raw) -> InvoicePayment:
+    """The amount is null until it is paid."""
+    of_kind(raw, "invoice_payment")
+    status = text(raw, "status")
+    return InvoicePayment(
+        id=text(raw, "id"),
+        status=status,
+        paid_cents=number(raw, "amount_paid") if status == "paid" else 0,
+        intent_id=id_of(part(raw, "payment"), "payment_intent"),
+        created_at=time(raw, "created"),
+    )
+
+
+def standing_payments(found: Iterable[InvoicePayment]) -> tuple[InvoicePayment, ...]:
+    """In the same sequence whenever they are read: the paid ones, then the others, each the oldest
+    first. One that was canceled pays nothing."""
+    kept = (each for each in found if each.status != "canceled")
+    return tuple(sorted(kept, key=lambda each: (each.status != "paid", each.created_at, each.id)))
 
 
 def invoice_line(raw: Raw) -> InvoiceLine:

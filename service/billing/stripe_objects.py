@@ -174,10 +174,21 @@ class InvoiceLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InvoicePayment:
+    """`status` is open or paid; `intent_id` is empty for one outside of Stripe's payments."""
+
+    id: str
+    status: str
+    paid_cents: int
+    intent_id: str
+    created_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Invoice:
-    """`status` is draft, open, paid, uncollectible or void; `payment_intent_ids` those of its
-    payments that are not canceled, the paid ones first; `metadata` the subscription's at the time.
-    `all_lines`: no line is missing. `from_balance_cents` is what the customer's balance has paid of
+    """`status` is draft, open, paid, uncollectible or void; `payments` those that are not canceled,
+    the paid ones first, then the oldest; `metadata` the subscription's at the time. `all_lines`,
+    `all_payments`: none is missing. `from_balance_cents` is what the customer's balance has paid of
     it, negative where it has added to the balance. `has_credit_notes`: a part of it was credited by
     credit notes, void ones not counted."""
 
@@ -189,7 +200,8 @@ class Invoice:
     currency: str
     customer_id: str
     subscription_id: str
-    payment_intent_ids: tuple[str, ...]
+    payments: tuple[InvoicePayment, ...]
+    all_payments: bool
     lines: tuple[InvoiceLine, ...]
     all_lines: bool
     from_balance_cents: int
@@ -197,6 +209,23 @@ class Invoice:
     metadata: Mapping[str, str]
     created_at: int
     livemode: bool
+
+    @property
+    def payment_intent_ids(self) -> tuple[str, ...]:
+        return tuple(each.intent_id for each in self.payments if each.intent_id)
+
+    @property
+    def paid_parts(self) -> tuple[InvoicePayment, ...]:
+        """The payments that have paid it, each a part or the whole."""
+        return tuple(each for each in self.payments if each.status == "paid")
+
+    @property
+    def standing_id(self) -> str:
+        """What is settled for the invoice: the first payment intent that has paid a part of it.
+        Without one it was paid from the customer's balance or outside of Stripe, or was free, and
+        stands for itself."""
+        paid = (each.intent_id for each in self.paid_parts if each.intent_id)
+        return next(paid, self.id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import structlog
 from service.billing.customers import Customers
 from service.billing.entities import StripeUnavailable
 from service.billing.money_back import moved_cents
-from service.billing.plan_credits import begins_period, paid_period
+from service.billing.plan_credits import bills_plans, plan_credits
 from service.billing.purchases import Bought, PaymentFacts
 from service.billing.second_subscriptions import HasBrought, SecondSubscriptions
 from service.billing.stripe_client import Stripe
@@ -99,32 +99,32 @@ class Subscriptions:
 
     def bought(self, facts: PaymentFacts) -> Bought | None:
         """What a payment of an invoice brings (a resolver of `Payments`). None, after an alarm,
-        where one of our users has paid for a period that is no plan's in full."""
+        where one of our users has paid for time that is of no plan."""
         invoice = self._invoice_of(facts)
-        if invoice is None or not begins_period(invoice):
+        if invoice is None or not bills_plans(invoice):
             return None
         user_id = self._customers.user_of(invoice.customer_id)
-        if user_id is None or self._is_second(user_id, invoice, facts):
+        if user_id is None or self._is_second(user_id, invoice):
             return None
-        period = paid_period(invoice, self._entitlements.plans)
-        if period is None:
+        brought = plan_credits(invoice, self._entitlements.plans)
+        if brought is None:
             # A free one, such as that of a trial, brings nothing rightly.
             if facts.received_cents or moved_cents(facts):
                 self._alarm(facts.payment_id, invoice, "plan")
             return None
         return Bought(
             user_id=user_id,
-            amount=period.plan.monthly_credits,
+            amount=brought.amount,
             kind=LotKind.SUBSCRIPTION,
-            expires_at=period.expiry(self._clock.now()),
+            expires_at=brought.expiry(self._clock.now()),
             grant_source=GrantSource.INVOICE,
-            grant_id=period.grant_id,
+            grant_id=brought.grant_id,
             paid_cents=facts.received_cents,
             currency=facts.currency,
-            reference=period.grant_id,
+            reference=brought.grant_id,
         )
 
-    def _is_second(self, user_id: str, invoice: Invoice, facts: PaymentFacts) -> bool:
+    def _is_second(self, user_id: str, invoice: Invoice) -> bool:
         """Whether it has begun a second subscription: that brings nothing, and its payment goes
         back."""
         if invoice.billing_reason != "subscription_create":
@@ -132,8 +132,9 @@ class Subscriptions:
         found = self._at_stripe(user_id, invoice.customer_id)
         if invoice.subscription_id not in self._seconds.end(found):
             return False
-        if facts.intent is not None:
-            self._seconds.refund(facts.payment_id)
+        for part in invoice.paid_parts:
+            if part.intent_id:
+                self._seconds.refund(part.intent_id)
         return True
 
     def _alarm(self, payment_id: str, invoice: Invoice, alarm: str) -> None:
@@ -149,15 +150,13 @@ class Subscriptions:
             return facts.invoice
         if facts.invoice is None or facts.intent.metadata.get("orderId"):
             return None
-        is_first = facts.invoice.payment_intent_ids[:1] == (facts.payment_id,)
-        return facts.invoice if is_first else None
+        return facts.invoice if facts.invoice.standing_id == facts.payment_id else None
 
     def _settle(self, invoice: Invoice) -> None:
         if invoice.status == "paid":
-            self._settle_payment(_payment_of(invoice))
+            self._settle_payment(invoice.standing_id)
         if invoice.subscription_id:
             self._settle_credited(invoice)
-        if invoice.subscription_id:
             self.reconcile_customer(invoice.customer_id)
 
     def _settle_credited(self, invoice: Invoice) -> None:
@@ -168,9 +167,9 @@ class Subscriptions:
         for invoice_id in sorted(credits_of - {invoice.id}):
             credited = self._stripe.retrieve_invoice(invoice_id) if invoice_id else None
             if credited is not None and credited.status == "paid":
-                self._settle_payment(_payment_of(credited))
+                self._settle_payment(credited.standing_id)
             elif invoice.status != "void":
-                self._alarm(_payment_of(invoice), invoice, "credit")
+                self._alarm(invoice.standing_id, invoice, "credit")
 
     def _stored(self, user_id: str, customer_id: str) -> tuple[Subscription, ...]:
         """The user's subscriptions, once they are stored. The entitlement is read before Stripe
@@ -229,12 +228,6 @@ class Subscriptions:
         if not method:
             method = self._stripe.retrieve_customer(subscription.customer_id).payment_method_id
         return self._stripe.card_fingerprint(method) if method else ""
-
-
-def _payment_of(invoice: Invoice) -> str:
-    """What is settled for an invoice. Without a payment intent it was paid from the customer's
-    balance, or was free."""
-    return next(iter(invoice.payment_intent_ids), invoice.id)
 
 
 def _is_in_force(subscription: Subscription) -> bool:

@@ -37,7 +37,9 @@ class LineMatching:
         self._payments = payments
         self._records = records
         self._livemode = livemode
-        self._purchases = purchases
+        self._purchases = purchases | {
+            part: purchase for purchase in purchases.values() for part in purchase.other_cents
+        }
         self._results: dict[str, str] = {}
         self._facts: dict[str, PaymentFacts] = {}
         self._followed: set[str] = set()
@@ -76,8 +78,7 @@ class LineMatching:
         that it was. Raises `PurchaseDamaged`."""
         for invoice_id in invoice_ids:
             invoice = self._facts_of(invoice_id).invoice
-            paid_by = invoice.payment_intent_ids if invoice else ()
-            payment_id = next(iter(paid_by), invoice_id)
+            payment_id = invoice.standing_id if invoice else invoice_id
             if payment_id in self._followed:
                 continue
             purchase = self._purchases.get(payment_id) or self._payments.read(payment_id)

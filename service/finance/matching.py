@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from service.billing.money_back import (
     Loss,
     credited_cents,
-    disputed_cents,
-    refunded_cents,
+    part_disputed_cents,
+    part_refunded_cents,
+    parts_of,
     target_of,
 )
 from service.billing.purchases import PaymentFacts, Purchase
@@ -18,18 +19,20 @@ from service.finance.entities import Difference, Mismatch
 
 
 def charge_differences(charge: BalanceTransaction, purchase: Purchase) -> Iterator[Difference]:
-    """Where a charge is not what its purchase says was paid, in the currency of the payment."""
+    """Where a charge is not what its purchase says it has paid, in the currency of the payment."""
     if charge.source_currency != purchase.currency:
         yield _difference(purchase, Mismatch.CURRENCY, charge.source_currency, purchase.currency)
-    if charge.source_cents != purchase.paid_cents:
-        yield _difference(purchase, Mismatch.AMOUNT, charge.source_cents, purchase.paid_cents)
+    paid = purchase.cents_of(charge.payment_intent_id)
+    if charge.source_cents != paid:
+        yield _difference(purchase, Mismatch.AMOUNT, charge.source_cents, paid)
 
 
 def money_back_differences(facts: PaymentFacts, purchase: Purchase) -> Iterator[Difference]:
     """Where refunds, disputes and credit, as they stand at Stripe now, are not what the purchase
     follows, or where its credits do not follow the purchase."""
-    refunded = refunded_cents(facts.refunds, purchase)
-    disputed = sum(disputed_cents(each, purchase) for each in facts.disputes)
+    parts = parts_of(facts, purchase)
+    refunded = sum(part_refunded_cents(part, purchase) for part in parts)
+    disputed = sum(part_disputed_cents(part, purchase) for part in parts)
     if refunded != purchase.refunded_cents:
         yield _difference(purchase, Mismatch.REFUND, refunded, purchase.refunded_cents)
     if disputed != purchase.disputed_cents:
@@ -40,8 +43,9 @@ def money_back_differences(facts: PaymentFacts, purchase: Purchase) -> Iterator[
     lost = Loss(
         refunded_cents=purchase.refunded_cents,
         disputed_cents=purchase.disputed_cents,
+        warned_cents=purchase.warned_cents,
+        overlap_cents=purchase.overlap_cents,
         credited_cents=purchase.credited_cents,
-        warned=purchase.warned,
     )
     target = target_of(purchase, lost)
     if target != purchase.clawed_back:
@@ -52,7 +56,7 @@ def money_back_differences(facts: PaymentFacts, purchase: Purchase) -> Iterator[
 def is_returned(facts: PaymentFacts) -> bool:
     """Whether nothing is left of a payment that brought nothing: its money went back."""
     refunds = [each for each in facts.refunds if each.status not in ("failed", "canceled")]
-    return sum(each.amount_cents for each in refunds) >= facts.received_cents
+    return sum(each.amount_cents for each in refunds) >= facts.own_cents
 
 
 def not_granted(payment_id: str, cents: int, currency: str, user_id: str) -> Difference:

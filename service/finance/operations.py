@@ -152,7 +152,8 @@ class Finance:
                 raise FinanceStopped(f"{where} is damaged: run the audit.") from error
             if purchase is None:
                 continue
-            if purchase.payment_id in paid or month.from_at <= purchase.at < month.before_at:
+            is_paid = not paid.isdisjoint((purchase.payment_id, *purchase.other_cents))
+            if is_paid or month.from_at <= purchase.at < month.before_at:
                 walk.purchases[purchase.payment_id] = purchase
         return walk
 

@@ -12,7 +12,8 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from tests.billing.lives import LIVES, Life, Lives
+from tests.billing.life_stories import LIVES, Life
+from tests.billing.lives import Lives
 from tests.billing.stories import MAX_LENGTH, STORIES, Stories, Story, sequences
 
 # One table in memory holds so many runs: an audit walks all of it.

@@ -88,8 +88,9 @@ class Subscribing(BillingSite):
         for user_id in ("ann", "bob"):
             self.users.sign_up(principal(user_id), self.users.digests(f"device of {user_id}"))
 
-    def begin(self, user_id: str = "ann") -> Checkout:
-        terms = self.parts.get(Offers).plan_terms(user_id, self.price_id, UiMode.EMBEDDED)
+    def begin(self, user_id: str = "ann", price_id: str = "") -> Checkout:
+        price_id = price_id or self.price_id
+        terms = self.parts.get(Offers).plan_terms(user_id, price_id, UiMode.EMBEDDED)
         new = NewOrder(terms, None)
         return self.parts.get(Checkouts).begin(principal(user_id), new)
 
@@ -114,6 +115,22 @@ class Subscribing(BillingSite):
             "proration_behavior": proration,
         }
         self.account.client().v1.subscriptions.update(subscription_id, params)
+
+    def pay_part(self, invoice_id: str, cents: int) -> str:
+        """Of an open invoice, by a payment of its own, whose id is returned."""
+        invoice = self.account.simulator.account.invoices.get(invoice_id)
+        client = self.account.client().v1
+        params: Any = {
+            "amount": cents,
+            "currency": "usd",
+            "customer": invoice["customer"],
+            "payment_method": "pm_card_visa",
+            "payment_method_types": ["card"],
+            "confirm": True,
+        }
+        payment_id = str(client.payment_intents.create(params).id)
+        client.invoices.attach_payment(invoice_id, {"payment_intent": payment_id})
+        return payment_id
 
     def cancel_at_once(self, subscription_id: str) -> None:
         """With credit for the time that is left of the period."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.billing.money_back import WARNING_LIFE, loss_of, moved_cents, target_of
-from service.billing.purchases import PaymentFacts, Purchase
+from service.billing.purchases import OUTSIDE, PaidPart, PaymentFacts, Purchase
 from service.billing.stripe_objects import (
     CreditNote,
     Dispute,
@@ -13,6 +13,7 @@ from service.billing.stripe_objects import (
     FraudWarning,
     Invoice,
     InvoiceLine,
+    InvoicePayment,
     Refund,
 )
 from service.core.days import DAY
@@ -131,7 +132,12 @@ def invoice(
         currency="usd",
         customer_id="cus_1",
         subscription_id="sub_1",
-        payment_intent_ids=("pi_1",),
+        payments=(
+            InvoicePayment(
+                id="inpay_1", status="paid", paid_cents=300, intent_id="pi_1", created_at=NOW
+            ),
+        ),
+        all_payments=True,
         lines=lines,
         all_lines=True,
         from_balance_cents=from_balance,
@@ -281,6 +287,48 @@ def test_what_was_paid_with_credit_is_lost_with_credit_only(
 ) -> None:
     bought = purchase(paid_cents=paid, moved_cents=moved)
     assert target(of=bought, **facts, invoice=FIRST) == wanted
+
+
+def part(cents: int, payment_id: str = "pi_2", **back: Any) -> PaidPart:
+    return PaidPart(payment_id=payment_id, paid_cents=cents, **back)
+
+
+@pytest.mark.protocol("parts-of-one-invoice")
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"others": (part(200),)}, 0),
+        ({"others": (part(200, refunds=(refund(60),)),)}, 200),
+        ({"others": (part(200, refunds=(refund(200),)),)}, 666),
+        ({"refunds": (refund(100),), "others": (part(200, refunds=(refund(50),)),)}, 500),
+        # Nothing of one payment is lost with another.
+        (
+            {"refunds": (refund(100),), "disputes": (dispute(100, -100),), "others": (part(200),)},
+            333,
+        ),
+        ({"warnings": (warning(),), "refunds": (refund(50),), "others": (part(200),)}, 333),
+        ({"others": (part(200, warnings=(warning(),), refunds=(refund(200),)),)}, 666),
+        ({"others": (part(200, refunds=(refund(1, currency="eur"),)),)}, 666),
+        ({"others": (part(200, disputes=(dispute(1, -1, currency="eur"),)),)}, 666),
+        ({"refunds": (refund(50),), "others": (part(250, OUTSIDE),)}, 166),
+    ],
+)
+def test_money_back_of_any_part_is_lost_of_the_whole(facts: dict[str, Any], wanted: int) -> None:
+    assert target(**facts, invoice=FIRST) == wanted
+
+
+@pytest.mark.protocol("credit-is-money-back")
+def test_a_credit_notes_refund_of_any_part_counts_as_that_refund() -> None:
+    noted = note(60, refunds={"re_1": 60})
+    others = (part(200, refunds=(refund(60),)),)
+    assert target(invoice=FIRST, credit_notes=(noted,), others=others) == 200
+
+
+@pytest.mark.protocol("fraud-warning")
+def test_the_time_to_settle_again_is_when_the_first_parts_warning_may_end() -> None:
+    others = (part(200, warnings=(warning(NOW - DAY),)),)
+    facts = PaymentFacts(payment_id="pi_1", warnings=(warning(),), others=others)
+    assert loss_of(facts, purchase(), NOW).recheck_at == NOW - DAY + WARNING_LIFE
 
 
 @pytest.mark.protocol("fraud-warning")

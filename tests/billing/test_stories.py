@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from tests.billing.lives import LIVES, Life, Lives
+from tests.billing.life_stories import LIVES, Life
+from tests.billing.lives import Lives
 from tests.billing.stories import STORIES, Stories, Story, sequences
 
 

@@ -107,11 +107,13 @@ class RandomMonth(Subscribing):
         if not active:
             return
         chosen = self._random.choice(active)
-        if chosen["items"]["data"][0]["price"]["id"] == self.lower_price_id:
+        is_lower = chosen["items"]["data"][0]["price"]["id"] == self.lower_price_id
+        if is_lower and self._random.random() < 0.5:
             self.cancel_at_once(chosen["id"])
             return
         behavior = self._random.choice(("always_invoice", "create_prorations"))
-        self.change(chosen["id"], self.lower_price_id, behavior)
+        price_id = self.price_id if is_lower else self.lower_price_id
+        self.change(chosen["id"], price_id, behavior)
 
     def _follow_credit(self) -> None:
         """What Stripe says of invoices and notes since."""

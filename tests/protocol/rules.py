@@ -146,6 +146,8 @@ PARTS = (
             Rule("facts-under-version", "Facts are written under the version read before them."),
             Rule("money-back-target", "What is clawed back follows from Stripe's present object."),
             Rule("credit-is-money-back", "Credit counts once, for the invoice that it credits."),
+            Rule("parts-of-one-invoice", "An invoice paid in parts grants once, as a whole."),
+            Rule("plan-changes", "A change of plan brings its share, and no toggling brings more."),
             Rule("fraud-warning", "A fraud warning counts as the whole until it is cleared."),
             Rule("refund-once", "An operator's refund is made once, and recorded before."),
             Rule("payment-conflict", "A grant's name of another payment alarms and moves nothing."),

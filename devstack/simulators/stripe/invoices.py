@@ -191,9 +191,7 @@ def _paid(account: Account, invoice: Wire) -> None:
     }
     _transition(account, invoice, "paid_at")
     for payment in account.invoice_payments.where(invoice=invoice["id"], status="open"):
-        payment |= {"status": "paid", "amount_paid": payment["amount_requested"]}
-        payment["status_transitions"] = {"canceled_at": None, "paid_at": account.now()}
-        account.events.emit("invoice_payment.paid", payment)
+        _settle_payment(account, payment)
     account.events.emit("invoice.paid", invoice)
     account.events.emit("invoice.payment_succeeded", invoice)
 
@@ -201,7 +199,16 @@ def _paid(account: Account, invoice: Wire) -> None:
 def link(account: Account, invoice: Wire, intent: Wire) -> None:
     """Makes the payment intent the invoice's payment; it settles the invoice if it has succeeded.
     Emits what paying emits."""
-    account.invoice_payments.add(
+    add_payment(account, invoice, intent, is_default=True)
+    invoice["attempt_count"] += 1
+    invoice["attempted"] = True
+    if intent["status"] == "succeeded":
+        _paid(account, invoice)
+
+
+def add_payment(account: Account, invoice: Wire, intent: Wire, *, is_default: bool) -> Wire:
+    """An open payment of the invoice."""
+    return account.invoice_payments.add(
         {
             "id": account.ids.new("inpay"),
             "object": "invoice_payment",
@@ -210,23 +217,42 @@ def link(account: Account, invoice: Wire, intent: Wire) -> None:
             "created": account.now(),
             "currency": intent["currency"],
             "invoice": invoice["id"],
-            "is_default": True,
+            "is_default": is_default,
             "livemode": False,
             "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
             "status": "open",
             "status_transitions": {"canceled_at": None, "paid_at": None},
         }
     )
-    invoice["attempt_count"] += 1
-    invoice["attempted"] = True
-    if intent["status"] == "succeeded":
+
+
+def pay_part(account: Account, invoice: Wire, payment: Wire) -> None:
+    """An open payment has succeeded: so much less is left for the others, and the last part pays
+    the invoice. Emits `invoice_payment.paid`, and `invoice.updated` or what paying emits."""
+    amount = payment["amount_requested"]
+    _settle_payment(account, payment)
+    invoice["amount_paid"] += amount
+    invoice["amount_remaining"] -= amount
+    if invoice["amount_remaining"] == 0:
+        _cancel_payments(account, invoice)
         _paid(account, invoice)
+        return
+    for waiting, intent in _open_payments(account, invoice):
+        waiting["amount_requested"] = intent["amount"] = invoice["amount_remaining"]
+    account.events.emit("invoice.updated", invoice)
+
+
+def _settle_payment(account: Account, payment: Wire) -> None:
+    payment |= {"status": "paid", "amount_paid": payment["amount_requested"]}
+    payment["status_transitions"] = {"canceled_at": None, "paid_at": account.now()}
+    account.events.emit("invoice_payment.paid", payment)
 
 
 def intent_of(account: Account, invoice: Wire) -> Wire | None:
-    """The payment intent of the invoice's payment, if one was attempted."""
+    """The payment intent of the invoice's own payment, if one was attempted."""
     for payment in account.invoice_payments.where(invoice=invoice["id"]):
-        return account.intents.get(payment["payment"]["payment_intent"])
+        if payment["is_default"]:
+            return account.intents.get(payment["payment"]["payment_intent"])
     return None
 
 
@@ -243,7 +269,7 @@ def collect(
     intent = intent_of(account, invoice)
     if intent is None:
         params: Wire = {"customer": invoice["customer"], "description": "Subscription update"}
-        intent = intents.new(account, invoice["amount_due"], invoice["currency"], params)
+        intent = intents.new(account, invoice["amount_remaining"], invoice["currency"], params)
         link(account, invoice, intent)
     else:
         invoice["attempt_count"] += 1

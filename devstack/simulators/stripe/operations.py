@@ -13,6 +13,7 @@ from devstack.simulators.stripe import (
     intents,
     invoices,
     listings,
+    partial_payments,
     payment_methods,
     portal,
     refunds,
@@ -257,6 +258,7 @@ _RESOURCES = (
         listings.invoices,
         changes={
             "pay": (tables.INVOICE_PAY, _pay_invoice),
+            "attach_payment": (tables.INVOICE_ATTACH, partial_payments.attach),
             "void": (RETRIEVE, lambda account, invoice, _: invoices.void(account, invoice)),
         },
     ),

@@ -11,7 +11,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "another-amount-matches",
         MATCHING,
         "finance.matching:charge_differences",
-        "charge.source_cents != purchase.paid_cents",
+        "charge.source_cents != P",
         "charge.source_cents < 0",
     ),
     mutant(
@@ -53,7 +53,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "part-of-a-payment-returned-is-all-of-it",
         MATCHING,
         "finance.matching:is_returned",
-        "S >= facts.received_cents",
+        "S >= facts.own_cents",
         "S > 0",
     ),
     mutant(

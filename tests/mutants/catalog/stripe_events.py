@@ -159,16 +159,16 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "part-of-a-period-in-full",
         LIFE,
-        "billing.plan_credits:_of_line",
-        "line.amount_cents >= plan.amount_cents and line.currency == plan.currency",
+        "billing.plan_credits:_whole",
+        "line.amount_cents >= plan.amount_cents",
         "True",
     ),
     mutant(
         "one-grant-for-all-periods",
         LIFE,
-        "billing.plan_credits:PlanPeriod.grant_id",
-        'f"{self.subscription_id}:{self.starts_at // SECOND}"',
-        "self.subscription_id",
+        "billing.plan_credits:_grant_id",
+        'f"{line.subscription_id}:{line.period_start_at // SECOND}"',
+        "line.subscription_id",
     ),
     mutant(
         "entitlement-of-an-erased-user",

@@ -1,7 +1,7 @@
 """Subscriptions, customers and orders: no one pays twice, no one's money goes to an erased account,
 and nothing that was paid for is deleted."""
 
-from tests.mutants.mutant import Mutant, mutant
+from tests.mutants.mutant import Mutant, breaks, mutant
 
 SECONDS = "tests/billing/test_second_subscriptions.py"
 ORDERS = "tests/billing/test_subscription_orders.py"
@@ -10,6 +10,79 @@ CUSTOMERS = "tests/billing/test_customers.py"
 CHECKOUTS = "tests/billing/test_open_checkouts.py"
 
 MUTANTS: tuple[Mutant, ...] = (
+    breaks(
+        "plan-changes",
+        "share-of-a-period-brings-the-whole",
+        "billing.plan_credits:_share",
+        "M * min(C, F) // F",
+        "M",
+    ),
+    breaks(
+        "plan-changes",
+        "share-of-several-counts-for-each",
+        "billing.plan_credits:_share",
+        "plan.amount_cents * line.quantity",
+        "plan.amount_cents",
+    ),
+    breaks(
+        "plan-changes",
+        "share-beyond-the-plans-credits",
+        "billing.plan_credits:_share",
+        "min(C, F)",
+        "C",
+    ),
+    breaks(
+        "plan-changes",
+        "coupon-brings-shares-that-nothing-takes",
+        "billing.plan_credits:_share",
+        "P <= 0 or Q <= 0 or (C > 0 and T)",
+        "P <= 0 or Q <= 0",
+    ),
+    breaks(
+        "plan-changes",
+        "credit-of-another-invoice-taken-twice",
+        "billing.plan_credits:_share",
+        """
+        if cents < 0 and X:
+            return 0
+        """,
+        "",
+    ),
+    breaks(
+        "plan-changes",
+        "toggling-within-an-invoice-brings-credits",
+        "billing.plan_credits:_share",
+        "share if C else -share",
+        "share if C else 0",
+    ),
+    breaks(
+        "plan-changes",
+        "change-that-is-not-paid-brings-credits",
+        "billing.plan_credits:bills_plans",
+        'S == "paid" and R',
+        "R",
+    ),
+    breaks(
+        "plan-changes",
+        "two-lines-of-a-period-bring-it-twice",
+        "billing.plan_credits:plan_credits",
+        "P[:1]",
+        "P",
+    ),
+    breaks(
+        "plan-changes",
+        "share-under-the-periods-name",
+        "billing.plan_credits:plan_credits",
+        "_grant_id(P) if Q else I",
+        "_grant_id(last)",
+    ),
+    mutant(
+        "share-outlives-its-period",
+        "tests/billing/test_plan_changes.py",
+        "billing.plan_credits:plan_credits",
+        "last.period_end_at",
+        "last.period_end_at * 2",
+    ),
     mutant(
         "second-subscription-kept-its-money",
         SECONDS,
