@@ -36,6 +36,28 @@ FILLED = {
     "PagerUrl": "https://pager.example.com/farebox",
 }
 
+_SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox"
+# Every choice that adds something, taken at once.
+EVERYTHING = {
+    "InterfaceEndpoints": "true",
+    "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/bounds",
+    "RestoredTable": "farebox-restored",
+    "FormerDataKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/former",
+    "CognitoHookSecretArn": f"{_SECRET}/hook-AbCdEf",
+    "StripeSecretArn": f"{_SECRET}/stripe-AbCdEf",
+    "OpenAiSecretArn": f"{_SECRET}/openai-AbCdEf",
+    "AssemblyAiSecretArn": f"{_SECRET}/assemblyai-AbCdEf",
+    "BedrockApiKeySecretArn": f"{_SECRET}/bedrock-AbCdEf",
+    "BedrockRegion": "us-west-2",
+    "BedrockGuardrailId": "guard1",
+    "BedrockGuardrailVersion": "3",
+    "CognitoUserPoolId": f"{REGION}_AbCdEf123",
+    "CognitoClientIds": "1example23456789",
+    "UploadMalwareScan": "true",
+    "CpuArchitecture": "ARM64",
+    "PreviousImageUri": IMAGE,
+}
+
 
 @dataclass(frozen=True)
 class Container:
@@ -169,14 +191,17 @@ def physical(data: Stack) -> dict[str, str]:
 
 
 def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
-    """A stage as it is deployed, with `changes` to the parameters of the service.
+    """A stage as it is deployed, with `changes` to the parameters of the service, and to those of
+    the data stack that have the same names.
 
     Raises `RenderError` when CloudFormation would refuse one of the stacks.
     """
     folder, given = root / "cloudformation", stage_parameters(root, stage)
+    stored = template(folder / "data.yaml")
+    shared = {name: value for name, value in changes.items() if name in stored["Parameters"]}
     data = render(
-        template(folder / "data.yaml"),
-        {"Stage": stage, **filled(stage, given["data"])},
+        stored,
+        {"Stage": stage, **filled(stage, given["data"]), **shared},
         f"farebox-{stage}-data",
     )
     service = template(folder / "service.yaml")

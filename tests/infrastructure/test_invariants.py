@@ -4,7 +4,7 @@ import pytest
 
 from service.core.settings import STAGES
 from tests.infrastructure.checks.everything import Check, checks
-from tests.infrastructure.deployments import Deployment, deployment
+from tests.infrastructure.deployments import EVERYTHING, Deployment, deployment
 
 CHOICES: tuple[dict[str, str], ...] = (
     {"NatGateways": "none", "ZoneCount": "3"},
@@ -14,6 +14,7 @@ CHOICES: tuple[dict[str, str], ...] = (
 )
 STAGED = {stage: deployment(stage) for stage in STAGES}
 CHOSEN = {"-".join(choice.values()): deployment("staging", **choice) for choice in CHOICES}
+CHOSEN["everything"] = deployment("production", **EVERYTHING)
 
 
 @pytest.mark.parametrize("staged", STAGED.values(), ids=STAGED)

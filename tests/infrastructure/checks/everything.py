@@ -4,18 +4,28 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 from tests.infrastructure.checks import (
+    alarms,
     balancer,
     containers,
+    elsewhere,
     environment,
     firewall,
     image,
+    kept,
     limits,
     network,
+    order,
+    own_calls,
+    packet_walk,
     paging,
+    publishers,
+    receivers,
     roles,
+    scaling,
     services,
     stacks,
     storage,
+    trust,
     watching,
 )
 from tests.infrastructure.deployments import Deployment
@@ -35,6 +45,16 @@ _THEMES = (
     services,
     watching,
     paging,
+    packet_walk,
+    trust,
+    own_calls,
+    publishers,
+    receivers,
+    alarms,
+    scaling,
+    kept,
+    order,
+    elsewhere,
 )
 
 

@@ -178,10 +178,10 @@ def the_s3_gateway_allows_what_a_task_may_do(deployment: Deployment) -> Iterator
 
 
 def the_secrets_endpoint_allows_only_our_secrets(deployment: Deployment) -> Iterator[str]:
-    named = ("KeysSecretArn", "KlingSecretArn", "OperatorKeysSecretArn", "AccessTokenKeysSecretArn")
     wanted = {
-        ("secretsmanager:GetSecretValue", str(deployment.service.parameters[name]))
-        for name in named
+        ("secretsmanager:GetSecretValue", str(value))
+        for name, value in deployment.service.parameters.items()
+        if name.endswith("SecretArn") and value
     }
     for name, granted in _through(deployment, "secretsmanager").items():
         if granted != wanted:
@@ -189,8 +189,13 @@ def the_secrets_endpoint_allows_only_our_secrets(deployment: Deployment) -> Iter
 
 
 def the_kms_endpoint_allows_only_the_key_of_data_keys(deployment: Deployment) -> Iterator[str]:
-    arn = str(deployment.service.parameters["DataKeyArn"])
-    wanted = {(f"kms:{name}", arn) for name in ("Decrypt", "Encrypt", "GenerateDataKey")}
+    keys = [deployment.service.parameters[name] for name in ("DataKeyArn", "FormerDataKeyArn")]
+    wanted = {
+        (f"kms:{name}", str(key))
+        for name in ("Decrypt", "Encrypt", "GenerateDataKey")
+        for key in keys
+        if key
+    }
     for name, granted in _through(deployment, "kms").items():
         if granted != wanted:
             yield f"{name} allows {sorted(granted)}: it must allow {sorted(wanted)}"

@@ -14,6 +14,11 @@ FAMILIES = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 ERASABLE = {
     "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "RESULT#*", "WEBHOOK#*"]}
 }
+ERASABLE_WITH_STRIPE = {
+    "ForAllValues:StringLike": {
+        "dynamodb:LeadingKeys": ["USER#*", "RESULT#*", "WEBHOOK#*", "STRIPE_CUSTOMER#*"]
+    }
+}
 CLOSED_DAYS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ANALYTICS"]}}
 _ON_FILES = ("PutObject", "GetObject", "GetObjectVersion")
 WRITES = {
@@ -97,12 +102,12 @@ def each_container_has_a_role_of_its_own(deployment: Deployment) -> Iterator[str
 
 
 def only_the_table_of_the_stage_is_accessible(deployment: Deployment) -> Iterator[str]:
-    table = str(deployment.service.parameters["TableName"])
+    tables = _tables(deployment)
     for name, role in deployment.service.of("IAM::Role").items():
         for statement in statements(role):
             if any(action.startswith("dynamodb:") for action in listed(statement["Action"])):
                 for resource in listed(statement["Resource"]):
-                    if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
+                    if not resource.endswith(tables):
                         yield f"{name} reaches {resource}: name the table of the stage"
 
 
@@ -264,7 +269,8 @@ def _is_of_erasures(statement: Mapping[str, Any]) -> bool:
         return True
     if actions == {"cognito-idp:ListUsers", "cognito-idp:AdminDeleteUser"}:
         return True
-    return actions == {"dynamodb:DeleteItem"} and statement.get("Condition") == ERASABLE
+    allowed = (ERASABLE, ERASABLE_WITH_STRIPE)
+    return actions == {"dynamodb:DeleteItem"} and statement.get("Condition") in allowed
 
 
 def only_a_repair_and_an_erasure_may_delete(deployment: Deployment) -> Iterator[str]:
@@ -340,12 +346,20 @@ def the_role_of_the_flow_log_may_write_to_its_group(deployment: Deployment) -> I
 
 
 def the_dynamodb_gateway_allows_only_our_table(deployment: Deployment) -> Iterator[str]:
-    table = str(deployment.service.parameters["TableName"])
+    tables = _tables(deployment)
     for name, endpoint in deployment.service.of("EC2::VPCEndpoint").items():
         if endpoint["ServiceName"].endswith(".dynamodb"):
             for statement in endpoint.get("PolicyDocument", {}).get(
                 "Statement", [{"Resource": "*"}]
             ):
                 for resource in listed(statement["Resource"]):
-                    if not resource.endswith((f":table/{table}", f":table/{table}/index/*")):
+                    if not resource.endswith(tables):
                         yield f"{name} allows {resource}: name the table of the stage"
+
+
+def _tables(deployment: Deployment) -> tuple[str, ...]:
+    """How the resources of policies on our table may end, and those on a restored one that an
+    operator has named."""
+    parameters = deployment.service.parameters
+    named = [name for name in (parameters["TableName"], parameters["RestoredTable"]) if name]
+    return tuple(f":table/{name}{part}" for name in named for part in ("", "/index/*"))

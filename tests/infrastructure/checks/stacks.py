@@ -40,7 +40,7 @@ def no_rule_of_the_template_is_broken(deployment: Deployment) -> Iterator[str]:
 
 
 def production_cannot_be_deployed_with_a_weak_choice(deployment: Deployment) -> Iterator[str]:
-    if not deployment.production:
+    if not deployment.production or deployment.service.parameters["CognitoUserPoolId"]:
         return
     service = template(deployment.root / "cloudformation" / "service.yaml")
     parameters = {name: _text(value) for name, value in deployment.service.parameters.items()}

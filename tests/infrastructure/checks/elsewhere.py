@@ -1,0 +1,52 @@
+"""Rendered for another region, account and partition: no literal of this one stays."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.infrastructure.deployments import Deployment, template
+
+_REGION = re.compile(
+    r"\b(?:us|eu|ap|sa|ca|me|af|il|mx)-(?:east|west|north|south|central|northeast|southeast)-\d\b"
+)
+_ACCOUNT = re.compile(r"(?<![\w-])\d{12}(?![\w-])")
+_PARTITION = re.compile(r"\barn:aws\b")
+
+
+def no_template_names_a_region_an_account_or_a_partition(deployment: Deployment) -> Iterator[str]:
+    """Read from the text as it is parsed, so that every branch of every condition is covered."""
+    folder = deployment.root / "cloudformation"
+    for path in sorted(folder.glob("*.yaml")):
+        body = template(path)
+        for place, text in _texts(body.get("Resources", {}), ""):
+            yield from _literals(path, place, text)
+        for place, text in _texts(body.get("Outputs", {}), ""):
+            yield from _literals(path, place, text)
+
+
+def every_zone_is_chosen_by_its_place(deployment: Deployment) -> Iterator[str]:
+    """The names of zones differ by region and account."""
+    body = template(deployment.root / "cloudformation" / "service.yaml")
+    for name, resource in body["Resources"].items():
+        zone = resource.get("Properties", {}).get("AvailabilityZone")
+        if zone is not None and not isinstance(zone, dict):
+            yield f"{name} lies in {zone}: select a zone by its place"
+
+
+def _literals(path: Path, place: str, text: str) -> Iterator[str]:
+    for what, pattern in (("region", _REGION), ("account", _ACCOUNT), ("partition", _PARTITION)):
+        found = pattern.search(text)
+        if found:
+            yield f"{path.name}: {place} names the {what} {found[0]}"
+
+
+def _texts(body: object, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(body, dict):
+        for key, part in body.items():
+            if key != "Metadata":
+                yield from _texts(part, f"{place}.{key}")
+    elif isinstance(body, list):
+        for number, part in enumerate(body):
+            yield from _texts(part, f"{place}[{number}]")
+    elif isinstance(body, str):
+        yield place, body

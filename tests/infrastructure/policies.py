@@ -1,0 +1,100 @@
+"""Evaluates IAM, resource and endpoint policies for one call (IAM User Guide, policy evaluation
+logic). Anything that is not known here is an error, not a match."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = "2012-10-17"
+_KEYS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+# CloudFormation uses "*" for everybody, IAM also {"AWS": "*"}.
+_EVERYBODY = "*"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: who makes it, on what, and what the service knows of it."""
+
+    who: str
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+def permits(policy: Mapping[str, Any], call: Call) -> bool:
+    """Whether the policy allows the call and nothing in it denies it.
+
+    Raises `ValueError` for a policy that IAM would refuse or that is not known here.
+    """
+    if policy["Version"] != VERSION:
+        raise ValueError(f"the version of a policy is {policy['Version']}")
+    effects = {one["Effect"] for one in policy["Statement"] if applies(one, call)}
+    return effects == {"Allow"}
+
+
+def denies(policy: Mapping[str, Any], call: Call) -> bool:
+    """Whether a statement of the policy denies the call outright."""
+    return any(one["Effect"] == "Deny" and applies(one, call) for one in policy["Statement"])
+
+
+def applies(statement: Mapping[str, Any], call: Call) -> bool:
+    """Whether a statement is about the call."""
+    if set(statement) - _KEYS or statement["Effect"] not in ("Allow", "Deny"):
+        raise ValueError(f"a statement has {sorted(statement)}, {statement.get('Effect')}")
+    resources = listed(statement["Resource"]) if "Resource" in statement else [call.resource]
+    return (
+        ("Principal" not in statement or _is(statement["Principal"], call.who))
+        and any(like(action, call.action) for action in listed(statement["Action"]))
+        and any(like(resource, call.resource) for resource in resources)
+        and all(
+            _holds(operator, key, wanted, call.context)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+    )
+
+
+def listed(value: Any) -> list[str]:
+    return [str(part) for part in value] if isinstance(value, list) else [str(value)]
+
+
+def like(pattern: str, text: str) -> bool:
+    """IAM's wildcards: `*` for any characters, `?` for one."""
+    parts = re.split(r"([*?])", pattern)
+    exact = "".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts)
+    return re.fullmatch(exact, text, re.DOTALL) is not None
+
+
+def _is(principal: Any, who: str) -> bool:
+    if isinstance(principal, str):
+        return principal == _EVERYBODY
+    if set(principal) - {"Service", "AWS"}:
+        raise ValueError(f"a principal is {sorted(principal)}")
+    return any(name in (who, _EVERYBODY) for kind in principal for name in listed(principal[kind]))
+
+
+_COMPARED: Mapping[str, Callable[[str, str], bool]] = {
+    "StringEquals": lambda wanted, found: wanted == found,
+    "StringLike": like,
+    "ArnEquals": like,
+    "ArnLike": like,
+    "Bool": lambda wanted, found: wanted.lower() == found.lower(),
+}
+
+
+def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, str]) -> bool:
+    if operator == "Null":
+        return (key not in context) is (str(wanted).lower() == "true")
+    if operator.startswith("ForAllValues:"):
+        compared = _COMPARED[operator.partition(":")[2]]
+        return _each(compared, listed(wanted), context.get(key, "").split())
+    if operator == "StringNotEquals":
+        return context.get(key) not in listed(wanted)
+    if operator not in _COMPARED:
+        raise ValueError(f"the operator {operator} is not known here")
+    return key in context and any(_COMPARED[operator](one, context[key]) for one in listed(wanted))
+
+
+def _each(compared: Callable[[str, str], bool], wanted: list[str], found: Iterable[str]) -> bool:
+    return all(any(compared(one, value) for one in wanted) for value in found)
