@@ -1,9 +1,10 @@
 """What every route of paid work has in common: what else may refuse its request, whatever the work,
-and the headers that name its job.
+and what names its job.
 
 In a file of its own because each kind of work declares its route itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from service.catalog.entities import PriceNotFound, PricesUnavailable
 from service.core.errors import FareboxError
@@ -65,6 +66,17 @@ PAID_HEADERS: Mapping[str, str] = {
     "Location": "The address of the job.",
     "Idempotency-Replayed": "`true` when the job is an earlier request's with the same key.",
 }
+
+
+@contextmanager
+def naming(job: Job) -> Iterator[None]:
+    """Whatever goes wrong once there is a job names it."""
+    try:
+        yield
+    except FareboxError as error:
+        error.details.setdefault("jobId", job.job_id)
+        error.location = error.location or job.location
+        raise
 
 
 def paid_headers(job: Job, *, replayed: bool) -> dict[str, str]:

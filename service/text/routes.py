@@ -10,8 +10,8 @@ from service.core.scopes import SessionScope
 from service.jobs.entities import ContentRejected, Job
 from service.jobs.event_schemas import job_events
 from service.jobs.operations import Submission
-from service.jobs.paid_routes import PAID_ERRORS, PAID_HEADERS, paid_headers
-from service.jobs.schemas import whole_job_body
+from service.jobs.paid_routes import PAID_ERRORS, PAID_HEADERS, naming, paid_headers
+from service.jobs.schemas import job_body, whole_job_body
 from service.jobs.work import Operations
 from service.storage.cursor import PageTokenInvalid
 from service.storage.data_keys import DataUnreadable
@@ -82,7 +82,7 @@ def text_blueprint(text: Text, history: History, operations: Operations, clock: 
     blueprint = Blueprint("text", __name__)
     schema = TextRequestSchema()
 
-    def body_of(job: Job) -> Mapping[str, object]:
+    def stored_body(job: Job) -> Mapping[str, object]:
         return whole_job_body(job, operations)
 
     @blueprint.post("/ai/generate")
@@ -101,16 +101,23 @@ def text_blueprint(text: Text, history: History, operations: Operations, clock: 
         if isinstance(begun, Submission):
             job = text.checked(begun.job)
             if given["stream"]:
-                return event_stream(job_events(iter((job,)), body_of), headers)
-            return _whole(job, begun.remaining, headers)
-        if given["stream"] and has_begun(begun):
-            return event_stream(run_events(begun, clock, body_of), headers)
-        job = text.finished(begun)
-        return _whole(job, begun.remaining, headers)
+                return event_stream(job_events(iter((job,)), stored_body), headers)
+            with naming(job):
+                return _whole(job, operations.content(job), begun.remaining, headers)
 
-    def _whole(job: Job, remaining: int, headers: Mapping[str, str]) -> Response:
+        def run_body(job: Job) -> Mapping[str, object]:
+            return {**job_body(job, operations), **begun.content}
+
+        if given["stream"] and has_begun(begun):
+            return event_stream(run_events(begun, clock, run_body), headers)
+        job = text.finished(begun)
+        return _whole(job, begun.content, begun.remaining, headers)
+
+    def _whole(
+        job: Job, content: Mapping[str, object], remaining: int, headers: Mapping[str, str]
+    ) -> Response:
         open_yet = {"Retry-After": str(RETRY_SECONDS)} if job.is_open else {}
-        body = whole_job_body(job, operations, remaining)
+        body = {**job_body(job, operations, remaining), **content}
         return success(body, headers={**headers, **open_yet})
 
     _add_history(blueprint, history)

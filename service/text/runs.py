@@ -5,7 +5,7 @@ In a file of its own because a call outlives the request that made it."""
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -73,6 +73,11 @@ class Run:
     def text(self) -> str:
         with self._changed:
             return "".join(self._pieces)
+
+    @property
+    def content(self) -> Mapping[str, object]:
+        """As `TextGeneration.content` of its job: what is stored, without reading it."""
+        return {"text": self.text or None if self.job.result else None}
 
     @property
     def remaining(self) -> Amount:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from service.text.runs import Runs
 from service.text.sweeps import Cancellations
 from tests.doubles.service_harness import ServiceHarness
 from tests.faults.enumeration.tables import MemoryBehind
+from tests.faults.library.wire import TIMED_OUT, Wire
 from tests.text.conftest import MODEL, text_world
 
+READS_OF_A_REPLAY = 2
 BODY = {"prompt": "Describe a lighthouse.", "Fingerprint": "phone", "maxTokens": 100}
 
 
@@ -147,6 +150,32 @@ def test_the_same_key_returns_the_same_text(browser: FlaskClient) -> None:
     assert [name for name, _ in streamed] == ["delta", "usage", "done"]
     other = post(browser, key="k", prompt="Another")
     assert (other.status_code, other.json["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_a_text_is_returned_as_it_was_written_and_not_read_again(
+    world: ServiceHarness, browser: FlaskClient
+) -> None:
+    """Whatever becomes of the table meanwhile: it has been paid for."""
+    wire = Wire(world.dynamodb)
+    for stream in (False, True):
+        wire.calls.clear()
+        response = post(browser, stream=stream)
+        assert "A lighthouse." in response.get_data(as_text=True)
+        assert wire.calls[-1] == "TransactWriteItems"
+
+
+def test_what_goes_wrong_with_an_earlier_text_names_its_job(
+    world: ServiceHarness, browser: FlaskClient
+) -> None:
+    job_id = post(browser, key="k").json["data"]["jobId"]
+    reads = count()
+    wire = Wire(world.dynamodb)
+    # The key with the wallet, the job, and what it has stored.
+    wire.instead(lambda name, _: TIMED_OUT if next(reads) >= READS_OF_A_REPLAY else None)
+    failed = post(browser, key="k")
+    assert (failed.status_code, failed.json["code"]) == (503, "STORAGE_UNAVAILABLE")
+    assert failed.json["details"]["jobId"] == job_id
+    assert failed.headers["Location"] == f"/jobs/{job_id}"
 
 
 @pytest.mark.parametrize(

@@ -251,8 +251,9 @@ class AssemblyAi:
         return None
 
     def _listed(self, job: SoughtJob, until: float) -> Iterator[Mapping[str, Any]]:
-        """Newest first, what may have been created by the job's request. Raises `_Unusable` when
-        its time is not reached."""
+        """Newest first, what may have been created by the job's request; of its own audio also what
+        is later, since a request may arrive long after it was given up. Raises `_Unusable` when its
+        time is not reached."""
         before = ""
         for _ in range(MAX_PAGES):
             entries = self._page(job, before, until)
@@ -262,7 +263,10 @@ class AssemblyAi:
                     yield entry
                 elif created_at < job.sent_from - CLOCK_SKEW_MILLISECONDS:
                     return
-                elif created_at <= job.sent_until + CLOCK_SKEW_MILLISECONDS:
+                elif (
+                    created_at <= job.sent_until + CLOCK_SKEW_MILLISECONDS
+                    or audio_digest(str(entry.get("audio_url"))) == job.audio_digest
+                ):
                     yield entry
             if len(entries) < PAGE:
                 return

@@ -17,10 +17,13 @@ from service.promo_codes.operations import PromoCodes
 from service.sessions.ceilings import Ceiling, new_write, sealed
 from tests.doubles.service_harness import HOUR, MAC_KEY, ServiceHarness
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, LENT, USER, Habits, Scenario
+from tests.faults.enumeration.texts import BROKEN, LONG, LYING, REFUSED, SILENT, WHOLE
+from tests.faults.enumeration.works import UNUSABLE_AUDIO, call_back, transcribe, write
 from tests.faults.library.effects import Kind, fault
 
 KEY = "key-1"
 CODE = "LAUNCH-2027"
+RECORDED = Habits(callbacks=True, recordings=True)
 GRANTED = 5
 LOT_LIFE = HOUR
 
@@ -178,7 +181,7 @@ def _promo_code(scenario: Scenario) -> None:
     promo_codes = scenario.process().parts.get(PromoCodes)
     terms = GrantTerms(GRANTED * SCALE, LotKind.PROMO)
     new = NewPromoCode("Launch", terms, 3, "op", max_uses_per_identity=2, text=CODE)
-    _written(scenario, promo_codes.prepare(new).writes)
+    _prepared(scenario, promo_codes.prepare(new).writes)
 
 
 def _redeemed_twice(scenario: Scenario) -> None:
@@ -193,7 +196,7 @@ def _bulk_grant(scenario: Scenario) -> None:
     new = NewBulkGrant("Sorry", terms, "op", user_ids=("nobody", USER))
     world = scenario.process()
     bulk_grants = BulkGrants(world.table, scenario.clock, _OneId(), MAC_KEY)
-    _written(scenario, bulk_grants.prepare(new).writes)
+    _prepared(scenario, bulk_grants.prepare(new).writes)
 
 
 class _OneId:
@@ -210,12 +213,40 @@ def _worker_comes_back(scenario: Scenario) -> None:
         scenario.wait(31)
 
 
-def _written(scenario: Scenario, writes: Sequence[ConditionalWrite]) -> None:
+def _prepared(scenario: Scenario, writes: Sequence[ConditionalWrite]) -> None:
     scenario.process().table.transact([each.write for each in writes])
 
 
 def _unheard(name: str) -> Habits:
     return Habits(own={Kind.CREATE: fault(Kind.CREATE, name)})
+
+
+def _written(scenario: Scenario) -> None:
+    write(scenario)
+
+
+def _written_as_a_stream(scenario: Scenario) -> None:
+    write(scenario, streamed=True)
+
+
+def _written_and_repeated(scenario: Scenario) -> None:
+    write(scenario, KEY)
+    write(scenario, KEY, step="retry")
+
+
+def _transcribed(scenario: Scenario) -> None:
+    transcribe(scenario)
+
+
+def _transcribed_and_called_back(scenario: Scenario) -> None:
+    transcribe(scenario, KEY)
+    scenario.wait(61)
+    call_back(scenario)
+    transcribe(scenario, KEY, step="retry")
+
+
+def _transcribed_in_vain(scenario: Scenario) -> None:
+    transcribe(scenario, audio=UNUSABLE_AUDIO)
 
 
 MAIN = Flow("delivered", _once)
@@ -264,6 +295,17 @@ FLOWS = (
         made_by_the_worker=True,
     ),
     Flow("late-success", _once, habits=_unheard("late-after-the-release")),
+    Flow("text", _written, habits=Habits(text=WHOLE)),
+    Flow("text-streamed", _written_as_a_stream, habits=Habits(text=WHOLE)),
+    Flow("text-repeated", _written_and_repeated, habits=Habits(text=WHOLE), keyed=True),
+    Flow("text-long", _written, habits=Habits(text=LONG)),
+    Flow("text-with-lies", _written_as_a_stream, habits=Habits(text=LYING)),
+    Flow("text-broken-off", _written_as_a_stream, habits=Habits(text=BROKEN)),
+    Flow("text-silent", _written, habits=Habits(text=SILENT)),
+    Flow("text-refused", _written_and_repeated, habits=Habits(text=REFUSED), keyed=True),
+    Flow("transcribed", _transcribed, habits=RECORDED),
+    Flow("transcription-called-back", _transcribed_and_called_back, habits=RECORDED, keyed=True),
+    Flow("transcription-failed", _transcribed_in_vain, habits=RECORDED),
 )
 
 

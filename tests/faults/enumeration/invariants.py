@@ -7,6 +7,7 @@ from typing import Any
 from service.app import assemble
 from service.audit.operations import Auditor
 from service.audit.proofs import Checks
+from service.catalog.entities import IMAGE_TO_VIDEO
 from service.core.amounts import credits_of
 from service.core.clock import SystemClock
 from service.core.errors import FareboxError, Unavailable
@@ -23,6 +24,7 @@ from tests.doubles.service_harness import MAC_KEY, core_over, production_setting
 from tests.faults.enumeration.flows import Flow
 from tests.faults.enumeration.stage import PURCHASE, QUICK, USER, Scenario, SentRequest
 from tests.faults.enumeration.tables import Items, MemoryBehind
+from tests.faults.enumeration.works import WorkVerdict
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.invariants import REFUSED_WITH_A_JOB
 
@@ -30,6 +32,7 @@ _NEVER_TAKEN = {Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
 # Refused at once, or by a task that failed for that reason.
 _OF_THE_INPUT = {VideoFailure.IMAGE_REJECTED, VideoFailure.CONTENT_REJECTED}
 _PRICE = 1
+_NONE = {"N": "0"}
 
 
 @cache
@@ -55,6 +58,7 @@ class Verdict:
             for item in items
             if item["SK"]["S"].startswith("JOB#")
         }
+        self.works = WorkVerdict(scenario, items)
         self.tasks = {task["external_task_id"]: task for task in scenario.vendor.tasks()}
 
     def check_invariants(self) -> None:
@@ -71,6 +75,7 @@ class Verdict:
             self._job(job_id, job)
         for job_id, task in self.tasks.items():
             self._task(job_id, task)
+        self.works.check_books(self.jobs)
         for job_id, at in self.scenario.sends:
             require(
                 at < self.scenario.begun[job_id] + QUICK.submit,
@@ -89,15 +94,15 @@ class Verdict:
         if not wallet:
             require(not self.jobs, "jobs of no one")
             return
-        delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in self.jobs.values())
+        jobs = self.jobs.values()
         granted = self.before.get("granted", self.scenario.habits.welcome_credits)
         if self.scenario.grants:
             granted += self._bought(wallet["granted"] - granted)
         self._grants(wallet["granted"], granted)
         require(wallet["held"] == 0, "credits are held for ever")
         require(
-            wallet["captured"] == _PRICE * delivered,
-            f"{wallet['captured']} captured for {delivered} videos",
+            wallet["captured"] == sum(plain(job.get("captured", _NONE)) for job in jobs),
+            f"{wallet['captured']} captured, not what the jobs say",
         )
         require(0 <= wallet["expired"] <= self.flow.lapsing, f"{wallet['expired']} credits expired")
         left = wallet["granted"] - wallet["captured"] - wallet["expired"]
@@ -136,8 +141,12 @@ class Verdict:
         require(
             any(job_id in sent.ids.made for sent in self.scenario.sent), f"{job_id} is no one's"
         )
+        if plain(job["operation"]) != IMAGE_TO_VIDEO:
+            self.works.check(job_id, job)
+            return
         task = self.tasks.get(job_id)
         if status == "SUCCEEDED":
+            require(plain(job["captured"]) == _PRICE, f"{job_id} was not charged its price")
             require(
                 task is not None and task["status"] == "succeed",
                 f"{job_id} was charged and not delivered",
@@ -196,7 +205,7 @@ class Verdict:
         """A refusal names its released job, or has none; what is unknown names the job that may
         come to be."""
         named = response.details.get("jobId")
-        if response.code in REFUSED_WITH_A_JOB:
+        if response.code in REFUSED_WITH_A_JOB | {"NO_RESPONSE", "PROVIDER_BROKE_OFF"}:
             error = plain(self.jobs.get(str(named), {}).get("error"))
             require(
                 error == response.code,

@@ -23,8 +23,11 @@ from service.ledger.grants import Grant, Granted, Grants, GrantSource
 from service.ledger.lots import LotKind
 from service.promo_codes.entities import Redemption
 from service.promo_codes.operations import PromoCodes
+from service.providers.base import TranscriptionProvider
+from service.providers.generation import GenerationEvent, TextProviders
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
+from service.text.feature import Starter
 from service.users.entities import LinkedIdentity
 from service.users.linking import Identities
 from tests.doubles.clock import FakeClock
@@ -40,8 +43,10 @@ from tests.doubles.service_harness import (
     order,
 )
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
+from tests.faults.enumeration.recordings import Recordings, assemblyai
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import Items, TableBehind
+from tests.faults.enumeration.texts import TextDoor
 from tests.faults.enumeration.vendor import API_KEY, Vendor
 from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile
 from tests.simulation.checks import plain, require
@@ -60,6 +65,8 @@ QUICK = replace(
     watch_poll=1200 * SECOND,
 )
 MAX_ROUNDS = 60
+SHORT_TEXTS: dict[str, Any] = {"text_limit_seconds": 60.0, "text_grace_seconds": 90.0}
+RECORDINGS_ON: dict[str, Any] = {"assemblyai_api_key_secret_name": "assemblyai"}
 # Sweeps for which no flow leaves anything to do: each of their reads would be one more effect.
 WITHOUT_WORK = {"webhooks"}
 OTHER = cognito(email="ann@work.example")
@@ -76,9 +83,7 @@ PURCHASE = Grant(GrantSource.CODE, "pi_1", USER, 5 * SCALE, LotKind.PAID)
 
 class NumberedIds(JobIds):
     """Ids of the service's own form, counted, so that every replay is the same; knows those that
-    its process made.
-
-    `begun` is shared by all of a run: when each id was made."""
+    its process made. `begun` is shared by all of a run: when each id was made."""
 
     def __init__(self, begun: dict[str, int]) -> None:
         super().__init__(RandomIds(), MAC_KEY)
@@ -124,11 +129,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Habits:
-    """How one flow's service is set up. With `lent`, requests come in the session `LENT`."""
+    """How one flow's service is set up. With `lent`, requests come in the session `LENT`; `text` is
+    what its vendor does. There are no vendors of text and of `recordings` but where they are."""
 
     welcome_credits: int = 1
     callbacks: bool = False
     lent: bool = False
+    text: Sequence[GenerationEvent] = ()
+    recordings: bool = False
     own: dict[Kind, Fault] = field(default_factory=dict)
 
 
@@ -151,6 +159,8 @@ class Scenario:
         self.sends: list[tuple[str, int]] = []
         self.linked: list[Sequence[LinkedIdentity] | Exception] = []
         self.grants: list[Granted | bool | Exception] = []
+        self.texts = TextDoor(self.run, self.clock, habits.text)
+        self.recordings = Recordings(self.clock)
         self.run.others[Meanwhile.WORKER] = self.settle_open
 
     def process(self, ids: NumberedIds | None = None) -> ServiceHarness:
@@ -167,6 +177,9 @@ class Scenario:
             job_ids=ids or NumberedIds(self.begun),
             jitter=lambda: 1.0,
             connected=self.stage.connected,
+            replacements=self.vendors(),
+            **SHORT_TEXTS,
+            **(RECORDINGS_ON if self.habits.recordings else {}),
         )
 
     def submit(
@@ -272,6 +285,18 @@ class Scenario:
         except Exception as error:
             sent.response = error
 
+    def vendors(self) -> dict[type[Any], object]:
+        """Those that this flow has besides Kling."""
+        if self.habits.text:
+            return {TextProviders: TextProviders().adding(self.texts), Starter: Starter(_at_once)}
+        if self.habits.recordings:
+            vendor = assemblyai(self.run, self.recordings, self.clock, self._note_not_found)
+            return {TranscriptionProvider: vendor}
+        return {}
+
+    def _note_not_found(self) -> None:
+        self.not_found += [(job_id, self.clock.now()) for job_id in self.begun]
+
     def _grant(self, act: Callable[[Grants], Granted | bool]) -> None:
         try:
             self.grants.append(act(self.process().parts.get(Grants)))
@@ -346,6 +371,10 @@ class Scenario:
             query_seconds=5.0,
             callback_secret=lambda: "",
         )
+
+
+def _at_once(act: Callable[[], None]) -> None:
+    act()
 
 
 class _InPlace(Executor):

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     WRITE = "write"
     CREATE = "create"
     QUERY = "query"
+    STREAM = "stream"
 
 
 class Arrives(StrEnum):
@@ -49,6 +50,8 @@ class Meanwhile(StrEnum):
     NOTHING = ""
     WORKER = "the worker settles every open job"
     TWIN = "a twin asks with the same key"
+    USER = "the user cancels"
+    DRAIN = "the process is drained"
 
 
 @dataclass(frozen=True)
@@ -128,11 +131,23 @@ _QUERY = (
     Fault("html", Arrives.NEVER, Reported.HTML),
     Fault("unseen", Arrives.NEVER, Reported.UNSEEN),
 )
+_STREAM = (
+    Fault("killed-before", Arrives.NEVER, Reported.DEATH),
+    Fault("killed-after", Arrives.NOW, Reported.DEATH),
+    Fault("cut-before", Arrives.NEVER, Reported.UNREACHED),
+    Fault("cut-after", Arrives.NOW, Reported.UNREACHED),
+    Fault("stalled-before", Arrives.NEVER, Reported.SILENCE),
+    Fault("stalled-after", Arrives.NOW, Reported.SILENCE),
+    Fault("error", Arrives.NEVER, Reported.BROKEN),
+    Fault("cancelled", Arrives.NOW, Reported.TRUTH, meanwhile=Meanwhile.USER),
+    Fault("drained", Arrives.NOW, Reported.TRUTH, meanwhile=Meanwhile.DRAIN),
+)
 FAULTS = {
     Kind.READ: _READ + _OVERTAKEN,
     Kind.WRITE: _WRITE + _OVERTAKEN,
     Kind.CREATE: _CREATE + _OVERTAKEN,
     Kind.QUERY: _QUERY + _OVERTAKEN,
+    Kind.STREAM: _STREAM + _OVERTAKEN,
 }
 
 

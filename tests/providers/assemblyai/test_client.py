@@ -2,9 +2,11 @@
 again."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from service.core.days import DAY
 from service.core.metrics import Metric
 from service.providers.assemblyai import client as client_module
 from service.providers.base import (
@@ -154,6 +156,17 @@ def test_transcripts_of_its_own_audio_are_fetched_first(world: AssemblyAiHarness
     for number in range(2, 5):
         create(world, f"job_{number}", f"https://audio.example.com/other-{number}.mp3")
     found = world.client().fetch_task(None, world.sought())
+    assert isinstance(found, Found)
+    assert found.task.task_id == mine
+    assert len(world.journal("query")) == 1
+
+
+def test_one_that_was_created_long_after_it_was_sent_is_found(world: AssemblyAiHarness) -> None:
+    mine = create(world)
+    create(world, "job_2", "https://audio.example.com/other.mp3")
+    sought = world.sought()
+    early = replace(sought, sent_from=sought.sent_from - DAY, sent_until=sought.sent_until - DAY)
+    found = world.client().fetch_task(None, early)
     assert isinstance(found, Found)
     assert found.task.task_id == mine
     assert len(world.journal("query")) == 1
