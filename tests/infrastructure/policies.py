@@ -48,9 +48,9 @@ def applies(statement: Mapping[str, Any], call: Call) -> bool:
         and any(like(action, call.action) for action in listed(statement["Action"]))
         and any(like(resource, call.resource) for resource in resources)
         and all(
-            _holds(operator, key, wanted, call.context)
+            _holds(operator, key, keys[key], call.context)
             for operator, keys in statement.get("Condition", {}).items()
-            for key, wanted in keys.items()
+            for key in keys
         )
     )
 

@@ -24,9 +24,7 @@ def matches(statement: Mapping[str, Any], request: Request) -> bool:
         return joined(matches(part, request) for part in body["Statements"])
     if kind == "NotStatement":
         return not matches(body["Statement"], request)
-    text = _field(body["FieldToMatch"], request)
-    if any(step["Type"] == "URL_DECODE" for step in body["TextTransformations"]):
-        text = unquote(text)
+    text = _transformed(_field(body["FieldToMatch"], request), body["TextTransformations"])
     if kind == "RegexMatchStatement":
         return re.search(body["RegexString"], text) is not None
     if kind == "ByteMatchStatement":
@@ -52,6 +50,8 @@ def aggregate_key(rate: Mapping[str, Any], request: Request) -> tuple[str, ...]:
 
 
 def _transformed(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
+    if sorted(int(step["Priority"]) for step in steps) != list(range(len(steps))):
+        raise LookupError("the priorities of transformations")
     for step in sorted(steps, key=lambda step: int(step["Priority"])):
         text = _TRANSFORMATIONS[step["Type"]](text)
     return text
@@ -60,6 +60,7 @@ def _transformed(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
 _TRANSFORMATIONS: Mapping[str, Callable[[str], str]] = {
     "NONE": str,
     "LOWERCASE": str.lower,
+    "URL_DECODE": unquote,
     "COMPRESS_WHITE_SPACE": lambda text: re.sub(r"\s+", " ", text),
 }
 
@@ -67,9 +68,9 @@ _TRANSFORMATIONS: Mapping[str, Callable[[str], str]] = {
 def _field(body: Mapping[str, Any], request: Request) -> str:
     if "SingleHeader" in body:
         return request.headers.get(body["SingleHeader"]["Name"].lower(), "")
-    if "Method" in body:
+    if body.get("Method", "") == {}:
         return request.method
-    if "UriPath" in body:
+    if body.get("UriPath", "") == {}:
         return request.path
     raise LookupError(str(sorted(body)))
 

@@ -81,7 +81,7 @@ def test_a_path_is_compared_as_it_is_transformed() -> None:
         return {
             "ByteMatchStatement": {
                 "FieldToMatch": {"UriPath": {}},
-                "TextTransformations": [{"Type": step}],
+                "TextTransformations": [{"Priority": 0, "Type": step}],
                 **how,
             }
         }

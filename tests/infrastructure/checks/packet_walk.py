@@ -131,6 +131,30 @@ def each_group_opens_exactly_what_is_used(deployment: Deployment) -> Iterator[st
                 yield f"{name}: {direction} is {sorted(found)}, used is {sorted(wanted)}"
 
 
+def every_subnet_has_the_routes_of_its_tier(deployment: Deployment) -> Iterator[str]:
+    """A public subnet leads to the gateway; a private one, by a table of its own, to a NAT gateway
+    or nowhere. Each tier has one subnet in each zone."""
+    stack = deployment.service
+    zones: dict[str, list[str]] = {"Public": [], "Private": []}
+    tables: dict[str, list[str]] = {"Public": [], "Private": []}
+    tier_of = {}
+    for body in stack.of("EC2::SubnetRouteTableAssociation").values():
+        tier_of[name_of(body["SubnetId"])] = name_of(body["RouteTableId"])
+    for name, subnet in stack.of("EC2::Subnet").items():
+        tier = "Public" if name.startswith("Public") else "Private"
+        zones[tier].append(subnet["AvailabilityZone"])
+        tables[tier].append(tier_of[name])
+        if not tier_of[name].startswith(tier) or tier_of[name] not in stack.of("EC2::RouteTable"):
+            yield f"{name} has the routes {tier_of[name]}"
+    for tier, found in zones.items():
+        if sorted(found) != [f"us-east-1{letter}" for letter in "abc"[: len(found)]]:
+            yield f"{tier} subnets lie in {found}"
+        if len(found) != int(stack.parameters["ZoneCount"]):
+            yield f"{tier} subnets lie in {len(found)} zones"
+    if len(set(tables["Private"])) != len(tables["Private"]) or len(set(tables["Public"])) != 1:
+        yield f"subnets share routes: {tables}"
+
+
 def operators_tasks_start_where_workers_do(deployment: Deployment) -> Iterator[str]:
     """What release/operate reads of the outputs."""
     outputs, place = deployment.service.outputs, placed(deployment)["WorkerService"]

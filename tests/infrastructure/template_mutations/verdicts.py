@@ -11,6 +11,8 @@ import yaml
 from tests.infrastructure.checks.everything import Check, checks
 from tests.infrastructure.deployments import EVERYTHING, ROOT, Deployment, deployment
 from tests.infrastructure.lint import cfn_lint_command, checkov_command
+from tests.infrastructure.measure.noted import Notes, noting
+from tests.infrastructure.measure.unread import known_keys, unknown_keys, unread
 from tests.infrastructure.permissions import Call, faults
 from tests.infrastructure.render import RenderError
 from tests.infrastructure.template_mutations.mutation import TemplateMutation
@@ -92,14 +94,15 @@ def first_failing_check(
 
 
 def failing_checks(root: Path, calls: Sequence[Call]) -> Iterator[str]:
-    """The names of the checks that fail, for every stage."""
+    """The names of the checks that fail, for every stage, and values and keys that none knows."""
+    known = known_keys()
     for stage, chosen in _STAGED:
         try:
             staged = deployment(stage, root, **chosen)
         except (RenderError, yaml.YAMLError) as error:
             yield f"render: {str(error).splitlines()[0][:60]}"
             continue
-        yield from (name for name, check in checks().items() if _fails(check, staged))
+        yield from _failing(staged, known)
         if chosen is EVERYTHING:
             # The calls were recorded without these choices.
             continue
@@ -107,6 +110,14 @@ def failing_checks(root: Path, calls: Sequence[Call]) -> Iterator[str]:
         yield from (
             f"roles: {fault.rpartition(' on ')[0]}" for fault in _role_faults(staged, calls)
         )
+
+
+def _failing(staged: Deployment, known: dict[str, list[str]]) -> Iterator[str]:
+    notes = Notes(set())
+    noted = noting(staged, notes)
+    yield from (name for name, check in checks().items() if _fails(check, noted))
+    yield from (f"measure: no check reads {place}" for place in unread(staged, notes.read))
+    yield from (f"measure: unknown key {place}" for place in unknown_keys(staged, known))
 
 
 def first_linter_finding(root: Path, mutation: TemplateMutation) -> str | None:

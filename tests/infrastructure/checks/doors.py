@@ -1,0 +1,63 @@
+"""How the balancer treats connections and targets, value by value; why is in
+cloudformation/service.yaml."""
+
+from collections.abc import Iterator
+
+from tests.infrastructure.checks.balancer import BALANCER, LISTENER, TARGETS, attributes
+from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.facts import differing
+
+
+def connections_end_and_headers_are_read_as_they_must_be(deployment: Deployment) -> Iterator[str]:
+    balancer = deployment.service.one(BALANCER)
+    wanted = {
+        "idle_timeout.timeout_seconds": "60",
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+        "routing.http.desync_mitigation_mode": "strictest",
+        "routing.http.xff_header_processing.mode": "append",
+        "access_logs.s3.enabled": "true",
+        "deletion_protection.enabled": "true" if deployment.production else "false",
+    }
+    found = attributes(balancer, "LoadBalancerAttributes")
+    bound = {"access_logs.s3.bucket", "access_logs.s3.prefix"}
+    for name in sorted(set(found) ^ (set(wanted) | bound)):
+        yield f"the balancer's {name} is {found.get(name, 'not set')}: describe it here"
+    yield from (
+        f"the balancer's {name} is {found.get(name)}, and must be {value}"
+        for name, value in wanted.items()
+        if found.get(name) != value
+    )
+    yield from differing("the balancer", balancer, {"Type": "application", "IpAddressType": None})
+
+
+def a_target_joins_and_leaves_within_seconds(deployment: Deployment) -> Iterator[str]:
+    """Two probes of five seconds each way; requests under way have 35 s."""
+    group = deployment.service.of(TARGETS)["TargetGroup"]
+    wanted = {
+        "HealthCheckIntervalSeconds": 5,
+        "HealthCheckTimeoutSeconds": 4,
+        "HealthyThresholdCount": 2,
+        "UnhealthyThresholdCount": 2,
+        "HealthCheckPath": "/health/ready",
+        "HealthCheckProtocol": None,
+        "HealthCheckEnabled": None,
+        "Matcher.HttpCode": "200",
+        "TargetType": "ip",
+        "ProtocolVersion": None,
+    }
+    yield from differing("TargetGroup", group, wanted)
+    found = attributes(group, "TargetGroupAttributes")
+    exact = {
+        "deregistration_delay.timeout_seconds": "35",
+        "load_balancing.algorithm.type": "least_outstanding_requests",
+    }
+    if found != exact:
+        yield f"TargetGroup has {found}, and must have {exact}"
+
+
+def every_listener_has_the_certificate_of_the_domain(deployment: Deployment) -> Iterator[str]:
+    certificate = deployment.service.parameters["CertificateArn"]
+    for name, listener in deployment.service.of(LISTENER).items():
+        found = [one["CertificateArn"] for one in listener.get("Certificates", [])]
+        if found != ([certificate] if listener["Protocol"] == "HTTPS" else []):
+            yield f"{name} has the certificates {found}"

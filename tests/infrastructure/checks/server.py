@@ -1,0 +1,176 @@
+"""gunicorn's exact settings, its hooks run with a signal, and the image's health check run on every
+kind of response."""
+
+import os
+import runpy
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from gunicorn.config import KNOWN_SETTINGS
+from gunicorn.workers.ggevent import GeventWorker
+
+from tests.infrastructure.deployments import Deployment
+
+# Every setting that the configuration makes, and nothing else. No access log: the paths of
+# callbacks hold tokens.
+EXACT = {
+    "wsgi_app": "service.wsgi:app",
+    "bind": "0.0.0.0:8080",
+    "reuse_port": True,
+    "keepalive": 75,
+    "graceful_timeout": 30,
+    "forwarded_allow_ips": "",
+    "http_parser": "python",
+    "control_socket_disable": True,
+    "worker_tmp_dir": "/dev/shm",
+    "accesslog": None,
+    "errorlog": "-",
+    "loglevel": "warning",
+}
+OF_THE_TASK = {"workers": "WEB_CONCURRENCY", "worker_connections": "WEB_CONNECTIONS"}
+HOOKS = {"on_starting", "when_ready", "on_exit"}
+_MEGABYTE = 1024 * 1024
+
+
+def the_server_has_exactly_these_settings(deployment: Deployment) -> Iterator[str]:
+    names = {setting.name for setting in KNOWN_SETTINGS}
+    found = {name: value for name, value in deployment.server.items() if name in names}
+    for name in sorted(set(found) ^ ({"worker_class"} | set(EXACT) | set(OF_THE_TASK) | HOOKS)):
+        yield f"gunicorn's {name} is {'set' if name in found else 'not set'}"
+    for name, wanted in EXACT.items():
+        if found.get(name) != wanted or type(found.get(name)) is not type(wanted):
+            yield f"gunicorn's {name} is {found.get(name)!r}, and must be {wanted!r}"
+    for name, variable in OF_THE_TASK.items():
+        if found.get(name) != int(deployment.web.environment[variable]):
+            yield f"gunicorn's {name} is {found.get(name)}, the task says otherwise"
+    worker = found.get("worker_class")
+    if not (isinstance(worker, type) and issubclass(worker, GeventWorker)):
+        yield f"the workers are {worker}: streams and long polls need gevent"
+
+
+def without_a_task_the_server_is_for_this_machine(deployment: Deployment) -> Iterator[str]:
+    """Two processes on loopback, so that a laptop shows them to no one."""
+    with patch.dict(os.environ, clear=True):
+        made = _configuration(deployment)
+    found = [made[name] for name in ("bind", "workers", "worker_connections", "_DRAIN_SECONDS")]
+    if found != ["127.0.0.1:8080", 2, 2000, 15]:
+        yield f"without an environment the server is {found}"
+    flag = Path(tempfile.gettempdir()) / "farebox-drain-8080"
+    if made["_DRAIN_FLAG"] != flag:
+        yield f"the flag of draining is {made['_DRAIN_FLAG']}"
+
+
+def bodies_are_received_within_limits(deployment: Deployment) -> Iterator[str]:
+    with (
+        patch.dict(os.environ, clear=True),
+        patch("service.web.gunicorn_worker.limited", side_effect=lambda limits: limits) as limited,
+    ):
+        _configuration(deployment)
+    (limits,) = limited.call_args.args
+    found = [limits.receive_seconds, limits.max_receive_seconds]
+    found += [limits.upload_bytes / _MEGABYTE, limits.user_upload_bytes / _MEGABYTE]
+    if found != [10, 300, 64, 16]:
+        yield f"bodies are received within {found} (seconds, seconds, MiB, MiB of a user)"
+
+
+def a_signal_drains_first_and_a_second_one_stops(deployment: Deployment) -> Iterator[str]:
+    """The flag appears at once, the server stops after DRAIN_SECONDS; a start removes a flag that
+    was left, and an end removes its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        flag = Path(folder) / "flag"
+        environment = {"DRAIN_FLAG_PATH": str(flag), "DRAIN_SECONDS": "7"}
+        with patch.dict(os.environ, environment, clear=True):
+            made = _configuration(deployment)
+            stops, timers = [], []  # type: ignore[var-annotated]
+            drain = _drain(made, stops, timers)
+            flag.touch()
+            with patch("resource.setrlimit"), patch("ctypes.CDLL"):
+                made["on_starting"](None)
+            if flag.exists():
+                yield "a flag that was left keeps the server out of service"
+            drain(15, None)
+            if not flag.exists() or stops or [seconds for seconds, _ in timers] != [7.0]:
+                yield f"the first signal stops {stops}, or after {timers}"
+            for _, stop in timers:
+                stop()
+            drain(15, None)
+            if stops != [15, 15]:
+                yield f"a second signal does not stop at once: {stops}"
+            made["on_exit"](None)
+            if flag.exists():
+                yield "the flag stays when the server ends"
+
+
+def the_health_check_believes_only_200(deployment: Deployment) -> Iterator[str]:
+    path = deployment.root / "docker" / "healthcheck.py"
+    for arguments, wanted in (
+        ([], ("127.0.0.1", 8080, "GET", "/health/live")),
+        (["/health/ready"], ("127.0.0.1", 8080, "GET", "/health/ready")),
+        (["/health", "8090"], ("127.0.0.1", 8090, "GET", "/health")),
+    ):
+        for status in (200, 204, 404, 503):
+            made, code = _checked(path, arguments, status)
+            if made[:4] != wanted or bool(code) is (status == 200):
+                yield f"the health check requests {made} and ends with {code} on {status}"
+            limit = int(deployment.web.definition["HealthCheck"]["Timeout"])
+            if not 0 < float(made[4]) < limit:
+                yield f"the health check takes {made[4]} s, its container allows {limit} s"
+
+
+def _configuration(deployment: Deployment) -> dict[str, Any]:
+    return runpy.run_path(str(deployment.root / "docker" / "gunicorn.conf.py"))
+
+
+def _drain(
+    made: dict[str, Any], stops: list[int], timers: list[tuple[float, Callable[[], None]]]
+) -> Callable[[int, object], None]:
+    """The handler that the server sets for SIGTERM, with a timer that does not run by itself."""
+
+    class Timer:
+        def __init__(self, seconds: float, function: Callable[..., None], arguments: Any) -> None:
+            timers.append((seconds, lambda: function(*arguments)))
+            self.daemon = False
+
+        def start(self) -> None:
+            if not self.daemon:
+                raise ValueError("the timer would keep the process alive")
+
+    handlers: dict[int, Any] = {}
+    made["when_ready"].__globals__["Timer"] = Timer
+    with (
+        patch.object(signal, "getsignal", lambda number: lambda first, frame: stops.append(first)),
+        patch.object(signal, "signal", handlers.__setitem__),
+    ):
+        made["when_ready"](None)
+    drain: Callable[[int, object], None] = handlers[signal.SIGTERM]
+    return drain
+
+
+def _checked(path: Path, arguments: list[str], status: int) -> tuple[tuple[Any, ...], object]:
+    made: list[Any] = []
+
+    class Connection:
+        def __init__(self, host: str, port: int, timeout: float) -> None:
+            made.extend([host, port, timeout])
+
+        def request(self, method: str, address: str) -> None:
+            made[2:2] = [method, address]
+
+        def getresponse(self) -> Any:
+            return type("Response", (), {"status": status})
+
+    with (
+        patch.object(sys, "argv", [str(path), *arguments]),
+        patch.dict(os.environ, clear=True),
+        patch("http.client.HTTPConnection", Connection),
+    ):
+        try:
+            runpy.run_path(str(path))
+        except SystemExit as end:
+            return tuple(made), end.code
+    return tuple(made), None
