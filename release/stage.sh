@@ -48,6 +48,18 @@ outputs() { described "$1" 'Stacks[0].Outputs[].[OutputKey, OutputValue]'; }
 pick() { awk -F '\t' -v name="$1" '$1 == name { print $2 }'; }
 output() { outputs "$1" | pick "$2"; }
 
+# The ECS services of a stack, one a line, from its outputs.
+services() {
+    local name
+    for name in WebServiceName WorkerServiceName; do pick "$name" <<<"$1"; done
+}
+
+# The least number of tasks of an ECS service; None where it does not scale, as in dev.
+min_tasks() {
+    aws application-autoscaling describe-scalable-targets --service-namespace ecs \
+        --resource-ids "service/$1/$2" --query 'ScalableTargets[0].MinCapacity' --output text
+}
+
 confirm() {
     [ "${YES:-}" = 1 ] && return 0
     [ -t 0 ] || fail "$1 No one can confirm here; set YES=1 to confirm in advance."
@@ -56,7 +68,14 @@ confirm() {
     [ "$reply" = y ] || fail "Nothing was changed."
 }
 
-on_arm() { grep -q '"CpuArchitecture": *"ARM64"' "$PARAMETERS"; }
+# Whether the tasks run on ARM64: decided in the template, unless the stage's parameters differ.
+on_arm() {
+    local decided
+    decided=$(grep -o '"CpuArchitecture": *"[^"]*"' "$PARAMETERS" ||
+        sed -n '/^  CpuArchitecture:/,/Default:/s/.*Default: *//p' \
+            "$ROOT/cloudformation/service.yaml")
+    [[ $decided == *ARM64* ]]
+}
 
 # The tag of the image of this checkout: its commit, and its processor architecture if it is ARM64.
 release_tag() {

@@ -18,6 +18,7 @@ from service.settings import declared
 from service.videos.entities import FAILURES
 from service.web.errors import status_of
 from service.web.openapi.errors import catalogue
+from tests.infrastructure.bill import idle_costs, idle_table
 from tests.protocol.marked import table as rule_table
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +26,7 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 EXAMPLE = ROOT / ".env.example"
 COMPOSE = ROOT / "docker-compose.yml"
+IDLE_COSTS = ROOT / "release" / "idle_costs.json"
 _COMPOSE_KEYS = {
     "FINGERPRINT_PEPPERS": "1:local-pepper-that-is-worth-nothing-elsewhere",
     "LEDGER_MAC_KEY": "local-ledger-key-that-is-worth-nothing-elsewhere",
@@ -172,6 +174,7 @@ GENERATED: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     DOCS / "settings.md": {"settings": settings_table},
     DOCS / "data-model.md": {"entities": item_table},
     DOCS / "reliability.md": {"rules": rule_table},
+    DOCS / "runbook.md": {"idle": idle_table},
 }
 """The generated blocks of each document, each between `<!-- name -->` and `<!-- /name -->`."""
 
@@ -190,4 +193,5 @@ if __name__ == "__main__":
     for document in GENERATED:
         document.write_text(with_blocks(document), encoding="utf-8")
     EXAMPLE.write_text(env_example(), encoding="utf-8")
+    IDLE_COSTS.write_text(idle_costs(), encoding="utf-8")
     COMPOSE.write_text(compose(), encoding="utf-8")

@@ -44,6 +44,10 @@ def test_the_example_environment_lists_every_setting_with_its_default() -> None:
     assert documents.EXAMPLE.read_text() == documents.env_example(), "run: make documents"
 
 
+def test_the_idle_costs_follow_from_the_templates() -> None:
+    assert documents.IDLE_COSTS.read_text() == documents.idle_costs(), "run: make documents"
+
+
 def test_compose_passes_every_setting_with_its_local_default() -> None:
     assert documents.COMPOSE.read_text() == documents.compose(), "run: make documents"
 

@@ -100,6 +100,11 @@ class Deployment:
         return self.stage == "production"
 
     @property
+    def guarded(self) -> bool:
+        """Whether it has a firewall, alarms and scaling: dev has none, to be cheap."""
+        return self.stage != "dev"
+
+    @property
     def stacks(self) -> tuple[Stack, Stack]:
         return self.data, self.service
 

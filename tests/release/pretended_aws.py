@@ -54,11 +54,8 @@ DOCUMENT = json.dumps(
 )
 
 FLAGS = {
-    "only-show-errors",
-    "retain-except-on-create",
-    "use-previous-template",
-    "consistent-read",
-    "force-new-deployment",
+    *("only-show-errors", "retain-except-on-create", "use-previous-template"),
+    *("consistent-read", "force-new-deployment"),
 }
 
 
@@ -127,12 +124,7 @@ def wait(account: Account, options: Options) -> Any:
         )
         if same:
             raise ServiceError("Waiter ChangeSetCreateComplete failed")
-    elif (
-        account["stacks"]
-        .get(options.get("stack-name", ""), {})
-        .get("status", "")
-        .endswith("ROLLBACK_COMPLETE")
-    ):
+    elif options.get("stack-name") in account.get("failing", []):
         raise ServiceError("Waiter failed")
     return {}
 
@@ -142,7 +134,7 @@ def execute_change_set(account: Account, options: Options) -> Any:
     account["executed"].append(name)
     if name in account.get("failing", []):
         if name in account["stacks"]:
-            account["stacks"][name]["status"] = "UPDATE_ROLLBACK_COMPLETE"
+            account["stacks"][name]["status"] = account["end"]
         return {}
     outputs = DATA_OUTPUTS
     if not name.endswith("-data"):
@@ -197,11 +189,8 @@ def upload(account: Account, options: Options) -> Any:
 def images(account: Account, options: Options) -> Any:
     kind, _, name = options["image-ids"].partition("=")
     if kind == "imageDigest":
-        return {
-            "imageDetails": [
-                {"imageTags": [tag]} for tag, digest in account["images"].items() if digest == name
-            ]
-        }
+        found = [tag for tag, digest in account["images"].items() if digest == name]
+        return {"imageDetails": [{"imageTags": [tag]} for tag in found]}
     digest = account["images"].get(options["image-ids"].removeprefix("imageTag="))
     if digest is None:
         raise ServiceError("ImageNotFoundException")
@@ -222,9 +211,8 @@ def run_task(account: Account, options: Options) -> Any:
 
 
 def describe_tasks(account: Account, options: Options) -> Any:
-    return {
-        "tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": account["exit_code"]}]}]
-    }
+    ended = {"lastStatus": "STOPPED", "containers": [{"exitCode": account["exit_code"]}]}
+    return {"tasks": [ended]}
 
 
 def log_events(account: Account, options: Options) -> Any:
@@ -250,6 +238,25 @@ def create_role(account: Account, options: Options) -> Any:
             "InvalidInput: Service role name AWSServiceRoleForECS has been taken in this account"
         )
     account["ecs_role"] = True
+    return {}
+
+
+def update_service(account: Account, options: Options) -> Any:
+    if "desired-count" in options:
+        account["tasks"][options["service"]] = int(options["desired-count"])
+    account["ecs_calls"].append([options["service"], options.get("desired-count", "anew")])
+    return {}
+
+
+def describe_targets(account: Account, options: Options) -> Any:
+    name = options["resource-ids"].rpartition("/")[2]
+    tasks = account["min_tasks"].get(name)
+    return {"ScalableTargets": [] if tasks is None else [{"MinCapacity": tasks}]}
+
+
+def register_target(account: Account, options: Options) -> Any:
+    name = options["resource-id"].rpartition("/")[2]
+    account["ecs_calls"].append([name, "false" not in options["suspended-state"]])
     return {}
 
 
@@ -279,16 +286,15 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     "ecr describe-images": images,
     "ecr get-login-password": lambda account, options: "password",
     "ecs describe-services": describe_services,
-    "ecs update-service": nothing,
+    "ecs update-service": update_service,
+    "application-autoscaling describe-scalable-targets": describe_targets,
+    "application-autoscaling register-scalable-target": register_target,
     "ecs run-task": run_task,
     "ecs describe-tasks": describe_tasks,
     "logs filter-log-events": log_events,
     "ecs wait": nothing,
     "iam create-service-linked-role": create_role,
-    "cloudwatch describe-alarms": lambda account, options: {
-        "MetricAlarms": [],
-        "CompositeAlarms": [],
-    },
+    "cloudwatch describe-alarms": nothing,
 }
 
 
@@ -359,12 +365,8 @@ def git(account: Account, arguments: list[str]) -> str:
     return account["commit"] if "rev-parse" in arguments else account["dirt"]
 
 
-TOOLS: dict[str, Callable[[Account, list[str]], str]] = {
-    "aws": aws,
-    "docker": docker,
-    "curl": curl,
-    "git": git,
-}
+Tool = Callable[[Account, list[str]], str]
+TOOLS: dict[str, Tool] = {"aws": aws, "docker": docker, "curl": curl, "git": git}
 
 
 @dataclass(frozen=True)

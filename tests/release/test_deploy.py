@@ -26,6 +26,50 @@ def test_the_first_deployment_makes_data_keys_and_service_in_this_order(
     assert account["ecs_role"]
 
 
+def test_only_the_first_deployment_sets_the_number_of_tasks(first: Run, deployed: Machine) -> None:
+    begun = first[1]["stacks"]["farebox-dev"]["parameters"]
+    assert begun["FirstDeployment"] == "true"
+    deployed.set(commit="decaf", images={}, next_digest="sha256:" + "2" * 64)
+    assert deployed.run("deploy").returncode == 0
+    later = deployed.account["stacks"]["farebox-dev"]["parameters"]
+    assert later["FirstDeployment"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("UPDATE_ROLLBACK_COMPLETE", "is as before"),
+        ("UPDATE_ROLLBACK_FAILED", "nor taken back"),
+        ("UPDATE_IN_PROGRESS", "is still changing"),
+    ],
+)
+def test_what_became_of_a_change_is_read_from_the_stack(
+    deployed: Machine, end: str, said: str
+) -> None:
+    """A wait that ends is no rollback."""
+    deployed.runs(OLD)
+    deployed.set(failing=["farebox-dev"], end=end)
+    done = deployed.run("deploy")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert ("is as before" in done.stderr) == (end == "UPDATE_ROLLBACK_COMPLETE")
+
+
+def test_a_change_that_ended_well_after_its_wait_is_done(deployed: Machine) -> None:
+    deployed.runs(OLD)
+    deployed.set(failing=["farebox-dev"], end="UPDATE_COMPLETE")
+    done = deployed.run("deploy")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_failed_version_that_cannot_be_taken_back_is_named(deployed: Machine) -> None:
+    deployed.runs(OLD)
+    deployed.set(broken=["0" * 64, "1" * 64])
+    done = deployed.run("deploy")
+    assert done.returncode == 1
+    assert "what ran before fails it too" in done.stderr
+
+
 def test_changed_settings_are_deployed_with_the_running_image(deployed: Machine) -> None:
     deployed.runs(OLD)
     deployed.set(commit="decaf")
@@ -76,9 +120,11 @@ def test_a_paused_deployment_is_not_tested(deployed: Machine, script: str) -> No
     assert "paused" in done.stderr
 
 
-def test_a_second_deployment_of_the_same_commit_changes_nothing(
+def test_another_deployment_of_the_same_commit_changes_nothing(
     deployed: Machine,
 ) -> None:
+    assert deployed.run("deploy").returncode == 0, "no longer the first deployment"
+    deployed.set(executed=[], docker=[])
     before = deployed.account
     done = deployed.run("deploy")
     assert done.returncode == 0, done.stderr
@@ -105,7 +151,7 @@ def test_a_deployment_that_fails_its_test_is_taken_back_with_its_settings(
     deployed.set(broken=["1" * 64])
     done = deployed.run("deploy")
     assert done.returncode == 1
-    assert "rolled back" in done.stderr
+    assert "failed its test and was rolled back." in done.stderr
     now = deployed.account["stacks"]["farebox-dev"]
     assert (now["parameters"], now["template"].strip()) == (
         former["parameters"],

@@ -52,7 +52,7 @@ def test_every_link_inside_the_runbook_has_a_target() -> None:
 
 
 def test_the_runbook_names_only_existing_scripts_and_targets() -> None:
-    scripts = set(re.findall(r"\brelease/([a-z]+)", RUNBOOK))
+    scripts = set(re.findall(r"\brelease/([a-z]+)\b(?!\.)", RUNBOOK))
     assert scripts <= {path.name for path in (ROOT / "release").iterdir()}
     targets = set(re.findall(r"`make ([a-z-]+)", RUNBOOK))
     assert targets <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))

@@ -204,13 +204,11 @@ def the_server_fits_a_read_only_container(deployment: Deployment) -> Iterator[st
 
 def the_server_takes_its_sizes_from_the_task(deployment: Deployment) -> Iterator[str]:
     processes = int(deployment.web.environment["WEB_CONCURRENCY"])
-    if (
-        deployment.server["workers"] != processes
-        or not 2 <= processes <= 2 * int(deployment.web.task["Cpu"]) / 512
-    ):
+    units = int(deployment.web.task["Cpu"]) // 256
+    if deployment.server["workers"] != processes or not min(2, units) <= processes <= units:
         yield (
             f"{deployment.server['workers']} processes on {deployment.web.task['Cpu']} CPU units: "
-            "WEB_CONCURRENCY must lie between 2 and one for each 256 units"
+            "WEB_CONCURRENCY must be one for each 256 units at most, and 2 where it can"
         )
 
 

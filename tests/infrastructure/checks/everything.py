@@ -72,13 +72,25 @@ _THEMES = (
 )
 
 
+# Of what dev does without (`stacks.only_dev_is_without_firewall_alarms_and_scaling`).
+_OF_GUARDED_STAGES = (alarms, scaling)
+
+
 def checks() -> dict[str, Check]:
     """Every check, by `theme.name`. A check yields one sentence for each fault of a deployment."""
     return {
-        f"{_theme(module)}.{name}": check
+        f"{_theme(module)}.{name}": _where_guarded(check) if module in _OF_GUARDED_STAGES else check
         for module in _THEMES
         for name, check in _of(module).items()
     }
+
+
+def _where_guarded(check: Check) -> Check:
+    def guarded(deployment: Deployment) -> Iterator[str]:
+        if deployment.guarded:
+            yield from check(deployment)
+
+    return guarded
 
 
 def _of(module: ModuleType) -> dict[str, Check]:

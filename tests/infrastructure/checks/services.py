@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.deployments import Deployment, template
+from tests.infrastructure.render import render
 
 SERVICE = "ECS::Service"
 
@@ -161,6 +162,22 @@ def scaling_has_bounds_and_a_deployment_does_not_reset_it(deployment: Deployment
         for service, body in deployment.service.of(SERVICE).items():
             if f"<{service}.Name>" in target["ResourceId"] and "DesiredCount" in body:
                 yield f"{service}: every deployment would reset the count; remove DesiredCount"
+
+
+def only_a_first_deployment_sets_the_number_of_tasks(deployment: Deployment) -> Iterator[str]:
+    """Without a number a service begins with a single task, and production lives on it until the
+    first scaling; with one, each deployment would reset what scaling has set."""
+    parameters = {
+        name: ",".join(value) if isinstance(value, list) else str(value)
+        for name, value in deployment.service.parameters.items()
+    }
+    source = template(deployment.root / "cloudformation" / "service.yaml")
+    first = render(source, parameters | {"FirstDeployment": "true"}, deployment.service.name)
+    for name, service in deployment.service.of(SERVICE).items():
+        begun = first.of(SERVICE)[name].get("DesiredCount")
+        wanted = min_tasks(deployment, name, service)
+        if "DesiredCount" in service or int(begun or 0) != wanted:
+            yield f"{name} begins with {begun} tasks instead of {wanted}, or is reset later"
 
 
 def every_scaling_policy_has_a_target(deployment: Deployment) -> Iterator[str]:

@@ -30,8 +30,16 @@ WEAK_IN_PRODUCTION = (
     {"TrustBareGoogleId": "true"},
     {"MailIdentity": ""},
     {"AppUrl": ""},
+    {"AlertEmail": "", "PagerUrl": ""},
+    {"OnlySpot": "true"},
+    {"AllowedCidr": "192.0.2.0/24"},
 )
 MAX_TEMPLATE_BYTES = 1_000_000
+GUARDS = (
+    *("WAFv2::WebACL", "WAFv2::WebACLAssociation", "WAFv2::LoggingConfiguration"),
+    *("CloudWatch::Alarm", "CloudWatch::CompositeAlarm", "CloudWatch::Dashboard"),
+    *("ApplicationAutoScaling::ScalableTarget", "ApplicationAutoScaling::ScalingPolicy"),
+)
 
 
 def no_rule_of_the_template_is_broken(deployment: Deployment) -> Iterator[str]:
@@ -51,6 +59,19 @@ def production_cannot_be_deployed_with_a_weak_choice(deployment: Deployment) -> 
             continue
         if not broken:
             yield f"production accepts {choice}: add a Rule that refuses it"
+
+
+def only_dev_is_without_firewall_alarms_and_scaling(deployment: Deployment) -> Iterator[str]:
+    """dev is for trying things out, at a price that a founder pays without a thought."""
+    for kind in GUARDS:
+        if deployment.guarded != bool(deployment.service.of(kind)):
+            yield f"{deployment.stage} {'lacks' if deployment.guarded else 'pays for'} a {kind}"
+
+
+def no_one_pays_for_metrics_that_nothing_reads(deployment: Deployment) -> Iterator[str]:
+    for name, cluster in deployment.service.of("ECS::Cluster").items():
+        if cluster["ClusterSettings"] != [{"Name": "containerInsights", "Value": "disabled"}]:
+            yield f"{name} publishes metrics that no alarm and no dashboard reads"
 
 
 def every_value_handed_over_is_an_output_and_a_parameter(deployment: Deployment) -> Iterator[str]:

@@ -206,6 +206,8 @@ def an_audit_alarm_stays_on_until_an_audit_finds_nothing(
 def throttling_is_watched_wherever_it_can_happen(deployment: Deployment) -> Iterator[str]:
     """The metrics of a table do not include those of its indexes (DynamoDB, metrics and
     dimensions)."""
+    if not deployment.guarded:
+        return
     indexes = [
         index["IndexName"]
         for index in deployment.data.one("DynamoDB::Table")["GlobalSecondaryIndexes"]
@@ -224,6 +226,8 @@ def throttling_is_watched_wherever_it_can_happen(deployment: Deployment) -> Iter
 
 
 def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
+    if not deployment.guarded:
+        return
     watched = {
         metric for _, namespace, metric, _ in alarm_metrics(deployment) if namespace == NAMESPACE
     }
@@ -242,6 +246,8 @@ def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
 def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]:
     """An audit may end early on one day and late on the next, so the alarm looks back a day and a
     half. Only the end of an audit, or a violation, publishes the metric."""
+    if not deployment.guarded:
+        return
     found = [
         alarm
         for alarm in deployment.service.of(ALARM).values()
@@ -262,6 +268,8 @@ def an_audit_that_never_ends_is_noticed(deployment: Deployment) -> Iterator[str]
 
 
 def a_dead_service_is_noticed(deployment: Deployment) -> Iterator[str]:
+    if not deployment.guarded:
+        return
     found = [
         alarm
         for alarm in deployment.service.of(ALARM).values()

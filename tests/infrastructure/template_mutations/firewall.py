@@ -69,7 +69,7 @@ FIREWALL = (
     TemplateMutation(
         "firewall-not-associated",
         SERVICE,
-        "Type: AWS::WAFv2::WebACLAssociation\n"
+        "Type: AWS::WAFv2::WebACLAssociation\n    Condition: IsGuarded\n"
         "    Properties: {ResourceArn: !Ref LoadBalancer, WebACLArn: !GetAtt WebAcl.Arn}",
         "Type: AWS::CloudFormation::WaitConditionHandle",
         "\n  WebAclAssociation:\n",
