@@ -106,7 +106,7 @@ def _demo_ports(environment: Mapping[str, str], keep: bool) -> Ports:
     usual = default_ports(environment)
     if keep and all(map(is_free, (usual.app, usual.dynamodb, usual.simulators))):
         return usual
-    return Ports(free_port(), free_port(), free_port())
+    return Ports(*(free_port() for _ in range(5)))
 
 
 def _operate(environment: Mapping[str, str], words: Sequence[str]) -> int:
@@ -149,6 +149,8 @@ def _addresses(stack: Stack) -> dict[str, str]:
         "PORT": str(ports.app),
         "DYNAMODB_PORT": str(ports.dynamodb),
         "SIMULATOR_PORT": str(ports.simulators),
+        "LIVE_PORT": str(ports.relay),
+        "SIMULATOR_SOCKET_PORT": str(ports.sockets),
         "DYNAMODB_TABLE_NAME": stack.environment["DYNAMODB_TABLE_NAME"],
     }
 

@@ -69,12 +69,14 @@ def with_env_file(environment: Mapping[str, str], file: Path) -> dict[str, str]:
 
 
 def default_ports(environment: Mapping[str, str]) -> Ports:
-    """8080, 8000 and 8090, or what PORT, DYNAMODB_PORT and SIMULATOR_PORT say. Raises
-    `LocalSetupError`."""
+    """8080, 8000, 8090, 8085 and 8095, or what PORT, DYNAMODB_PORT, SIMULATOR_PORT, LIVE_PORT and
+    SIMULATOR_SOCKET_PORT say. Raises `LocalSetupError`."""
     return Ports(
         _port(environment, "PORT", 8080),
         _port(environment, "DYNAMODB_PORT", 8000),
         _port(environment, "SIMULATOR_PORT", 8090),
+        _port(environment, "LIVE_PORT", 8085),
+        _port(environment, "SIMULATOR_SOCKET_PORT", 8095),
     )
 
 
@@ -83,7 +85,8 @@ def stack_environment(
 ) -> dict[str, str]:
     """The whole environment of web and worker: the developer's `own` over the local defaults.
 
-    `PORT` always comes from `ports`. Empty values count as not set, as they do for the settings.
+    `PORT` and `LIVE_PORT` always come from `ports`. Empty values count as not set, as they do for
+    the settings.
     """
     defaults = {
         "STAGE": "dev",
@@ -124,7 +127,7 @@ def stack_environment(
         **keys,
     }
     chosen = {name: value for name, value in own.items() if value}
-    return defaults | chosen | {"PORT": str(ports.app)}
+    return defaults | chosen | {"PORT": str(ports.app), "LIVE_PORT": str(ports.relay)}
 
 
 def _uploads(ports: Ports) -> dict[str, str]:
@@ -136,6 +139,8 @@ def _ai_vendors(ports: Ports) -> dict[str, str]:
         "KLING_BASE_URL": f"{ports.simulators_url}/kling",
         "KLING_API_KEY": SIMULATED_KLING_KEY,
         "ASSEMBLYAI_BASE_URL": f"{ports.simulators_url}/assemblyai",
+        "ASSEMBLYAI_STREAMING_URL": f"{ports.sockets_url}/assemblyai",
+        "LIVE_URL": f"ws://{LOOPBACK}:{ports.relay}/transcriptions/stream",
         "ASSEMBLYAI_API_KEY": SIMULATED_ASSEMBLYAI_KEY,
         "ASSEMBLYAI_CALLBACK_SECRET": _ASSEMBLYAI_CALLBACK_SECRET,
         "OPENAI_BASE_URL": f"{ports.simulators_url}/openai/v1",
@@ -191,6 +196,7 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         if name.startswith(_SIMULATOR_PREFIX):
             options[name.removeprefix(_SIMULATOR_PREFIX).lower().replace("_", "-")] = value
     options["port"] = str(ports.simulators)
+    options["socket-port"] = str(ports.sockets)
     return tuple(_option(name, value) for name, value in options.items() if value)
 
 

@@ -24,10 +24,21 @@ class Ports:
     app: int
     dynamodb: int
     simulators: int
+    relay: int = 8085
+    sockets: int = 8095
 
     @property
     def app_url(self) -> str:
         return f"http://{LOOPBACK}:{self.app}"
+
+    @property
+    def relay_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.relay}"
+
+    @property
+    def sockets_url(self) -> str:
+        """Of the simulated vendors' live sessions."""
+        return f"ws://{LOOPBACK}:{self.sockets}"
 
     @property
     def dynamodb_url(self) -> str:

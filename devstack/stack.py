@@ -1,4 +1,4 @@
-"""The whole service on one machine: DynamoDB Local, simulators, web process and worker."""
+"""The whole service on one machine: DynamoDB Local, simulators, web process, worker and relay."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 _WEB = (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py")
 _WORKER = (sys.executable, "-m", "service.worker")
+_RELAY = (sys.executable, "-m", "service.relay")
 _SIMULATORS = (sys.executable, "-m", "devstack.simulators")
 _UP_SECONDS = 40.0
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _WEB_STOP_SECONDS = 35.0
 _WORKER_STOP_SECONDS = 20.0
+_RELAY_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Stack:
         return self._supervisor.failure
 
     def pids(self) -> dict[str, int]:
-        """The process ids of `dynamodb`, `simulators`, `web` and `worker`, if they run."""
+        """The process ids of `dynamodb`, `simulators`, `web`, `worker` and `relay`, if they run."""
         return self._supervisor.pids()
 
     def _require_settings(self) -> None:
@@ -116,6 +118,8 @@ class Stack:
         require_free(self.ports.app, "PORT", "make run")
         require_free(self.ports.dynamodb, "DYNAMODB_PORT", "make run")
         require_free(self.ports.simulators, "SIMULATOR_PORT", "make run")
+        require_free(self.ports.relay, "LIVE_PORT", "make run")
+        require_free(self.ports.sockets, "SIMULATOR_SOCKET_PORT", "make run")
 
     def _start_outside(self, jars: Path) -> None:
         line = command(self.ports.dynamodb, self._configuration.data, jars)
@@ -132,9 +136,9 @@ class Stack:
         environment = {**self.environment, "LOG_FORMAT": "json"}
         self._supervisor.start(Program("web", _WEB, environment, _WEB_STOP_SECONDS))
         self._supervisor.start(Program("worker", _WORKER, environment, _WORKER_STOP_SECONDS))
-        self._await(
-            "web", f"{self.ports.app_url}/health/ready", _UP_SECONDS, lambda status: status == 200
-        )
+        self._supervisor.start(Program("relay", _RELAY, environment, _RELAY_STOP_SECONDS))
+        for name, url in (("web", self.ports.app_url), ("relay", self.ports.relay_url)):
+            self._await(name, f"{url}/health/ready", _UP_SECONDS, lambda status: status == 200)
 
     def _await(
         self, name: str, url: str, seconds: float, expected: Callable[[int], bool] = bool

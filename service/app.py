@@ -39,6 +39,7 @@ from service.jobs.feature import JOBS
 from service.jobs.settings import JobsSettings
 from service.ledger.entities import AccessTokenRevoked, AccountClosed, AccountDisabled
 from service.ledger.feature import LEDGER
+from service.live.feature import LIVE
 from service.notifications.feature import NOTIFICATIONS
 from service.outbound.trust import public_roots
 from service.passkeys.entities import PasskeysDamaged, SecondFactorRequired
@@ -120,6 +121,7 @@ FEATURES: tuple[Declaration, ...] = (
     JOBS,
     VIDEOS,
     TRANSCRIPTION,
+    LIVE,
     TEXT,
     ANALYTICS,
     AUDIT,

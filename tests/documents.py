@@ -14,6 +14,7 @@ from service.app import FEATURES, sections
 from service.core.errors import FareboxError
 from service.core.settings import Secret
 from service.feature import key_registry
+from service.live.entities import SOCKET_ERRORS
 from service.settings import declared
 from service.videos.entities import FAILURES
 from service.web.errors import status_of
@@ -48,12 +49,12 @@ _OUTSIDE = "service.wsgi"
 
 
 def errors() -> list[type[FareboxError]]:
-    """Every error with a code of its own, by status and code."""
+    """Every error with a code of its own that a response may carry, by status and code."""
     for module in pkgutil.walk_packages(service.__path__, "service."):
         if not module.name.startswith(_OUTSIDE):
             importlib.import_module(module.name)
     ours = (error for error in _subclasses(FareboxError) if error.__module__.startswith("service."))
-    named = {error for error in ours if "code" in vars(error)}
+    named = {error for error in ours if "code" in vars(error)} - set(SOCKET_ERRORS)
     return sorted(named, key=lambda error: (status_of(error), error.code))
 
 
@@ -130,11 +131,15 @@ class _ComposePorts(Ports):
     """The addresses of the stack as its containers reach each other."""
 
     def __init__(self) -> None:
-        super().__init__(app=8080, dynamodb=8000, simulators=8090)
+        super().__init__(app=8080, dynamodb=8000, simulators=8090, relay=8080, sockets=8095)
 
     @property
     def app_url(self) -> str:
         return "http://127.0.0.1:${PORT:-8080}"
+
+    @property
+    def sockets_url(self) -> str:
+        return "ws://simulators:8095"
 
     @property
     def dynamodb_url(self) -> str:
@@ -151,13 +156,17 @@ def compose_settings() -> str:
     local = stack_environment({}, _ComposePorts(), _COMPOSE_KEYS)
     for name in ("LOCAL_TOKEN_URL", "LOCAL_START_URL", "APP_URL"):
         local[name] = local[name].replace(_ComposePorts().simulators_url, _SIMULATORS_IN_BROWSER)
+    local["LIVE_URL"] = "ws://127.0.0.1:${LIVE_PORT:-8085}/transcriptions/stream"
+    local["LIVE_HOST"] = "0.0.0.0"
     local["UPLOADS_PUBLIC_URL"] = f"{_SIMULATORS_IN_BROWSER}/s3"
     lines = []
     for kind in sections():
         names = [each.name.upper() for each in declared([kind])]
         lines += [f"  # {kind.__name__.removesuffix('Settings')}"]
         lines += [
-            f"  {name}: ${{{name}:-{local.get(name, '')}}}" for name in names if name != "PORT"
+            f"  {name}: ${{{name}:-{local.get(name, '')}}}"
+            for name in names
+            if name not in ("PORT", "LIVE_PORT")
         ]
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from devstack.simulators.assemblyai.routes import AssemblyAi
 from devstack.simulators.assemblyai.routes import Webhooks as TranscriptWebhooks
+from devstack.simulators.assemblyai.sessions import LiveSessions
 from devstack.simulators.assemblyai.transcripts import Transcripts
 from devstack.simulators.background import Background
 from devstack.simulators.bedrock.routes import Bedrock
@@ -62,6 +63,7 @@ class Simulators:
     bedrock_openai: OpenAi
     stripe: StripeRoutes
     webhooks: Webhooks
+    faults: FaultBoard
     background: Background
     deliverer: Deliverer
 
@@ -103,6 +105,7 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         assemblyai=AssemblyAi(
             injector,
             transcripts,
+            LiveSessions(clock),
             settings.assemblyai_api_key,
             settings.address,
             settings.callback_address,
@@ -118,6 +121,7 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
         ),
         stripe=StripeRoutes(injector, stripe),
         webhooks=Webhooks(injector, clock),
+        faults=faults,
         background=background,
         deliverer=deliverer,
     )

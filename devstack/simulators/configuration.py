@@ -24,6 +24,7 @@ class SimulatorSettings:
 
     host: str = _option("127.0.0.1", "address to listen on")
     port: int = _option(8090, "port to listen on; 0 takes a free one")
+    socket_port: int = _option(0, "port of live sessions; 0 takes a free one")
     public_url: str = _option("", "address that result links carry; empty: http://host:port")
     app_url: str = _option(
         "http://127.0.0.1:8080", "address of the service, for the start page at /"
@@ -92,6 +93,7 @@ class SimulatorSettings:
 
     def __post_init__(self) -> None:
         _in_range("port", self.port, 0, 65_535)
+        _in_range("socket_port", self.socket_port, 0, 65_535)
         _in_range("video_seconds", self.video_seconds, 0, 86_400)
         _in_range("transcript_seconds", self.transcript_seconds, 0, 86_400)
         _in_range("assemblyai_concurrency", self.assemblyai_concurrency, 1, 10**9)

@@ -12,6 +12,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Response
 
 from devstack.simulators.app import Simulators, create_app
+from devstack.simulators.assemblyai.sockets import SpeechSockets
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.wire import RESET_ON_CLOSE
 from service.core.clock import Clock, SystemClock
@@ -97,6 +98,9 @@ class SimulatorServer:
         self.settings = replace(settings, port=self._listener.port)
         self.url = f"http://{settings.host}:{self._listener.port}"
         self._clock = clock or SystemClock()
+        self._sockets = SpeechSockets(
+            settings.host, settings.socket_port, settings.assemblyai_api_key
+        )
         self._thread = threading.Thread(target=self._serve, name="simulators-server", daemon=True)
         self._simulators: Simulators | None = None
 
@@ -105,7 +109,13 @@ class SimulatorServer:
         app: Flask = create_app(self.settings, self._clock)
         self._simulators = app.extensions["simulators"]
         self._listener.app = app
+        self._sockets.start(self._simulators.faults, self._simulators.assemblyai.sessions)
         self._thread.start()
+
+    @property
+    def socket_url(self) -> str:
+        """Where AssemblyAI's live sessions are."""
+        return f"ws://{self.settings.host}:{self._sockets.port}/assemblyai"
 
     def _serve(self) -> None:
         self._listener.serve_forever(poll_interval=_POLL_SECONDS)
@@ -118,6 +128,7 @@ class SimulatorServer:
         self._listener.shutdown()
         self._thread.join(_STOP_SECONDS)
         self._listener.hang_up()
+        self._sockets.stop()
         self._simulators.stop()
 
     def __enter__(self) -> "SimulatorServer":

@@ -21,6 +21,7 @@ from service.jobs.entities import Job
 from service.ledger.details import OPERATION
 from service.ledger.entities import Entry, EntryKind
 from service.ledger.history_lines import line_of, type_of
+from service.ledger.holdings import HOLDING_KINDS, Holding, holding_after
 from service.ledger.lots import Allocation, split
 
 _ADDING = (EntryKind.INITIAL, EntryKind.GRANT, EntryKind.RESTORE)
@@ -50,10 +51,10 @@ def figures_of(account: AccountRecords, days: Days) -> dict[Day, DayFigures]:
         return {}
     found = _balances(entries, days)
     jobs = {job.job_id: job for job in account.jobs}
-    holds: dict[str, Entry] = {}
+    holds: dict[str, Holding] = {}
     for entry in entries:
-        if entry.kind is EntryKind.HOLD:
-            holds[entry.ref] = entry
+        if entry.kind in HOLDING_KINDS:
+            holds[entry.ref] = holding_after(holds.get(entry.ref), entry)
         if days.from_at <= entry.at < days.before_at:
             day = day_at(entry.at)
             moved = _moved(entry, holds.get(entry.ref), jobs.get(entry.ref))
@@ -62,10 +63,10 @@ def figures_of(account: AccountRecords, days: Days) -> dict[Day, DayFigures]:
 
 
 def unspent_after(
-    unspent: Mapping[str, Amount], entry: Entry, hold: Entry | None
+    unspent: Mapping[str, Amount], entry: Entry, hold: Holding | None
 ) -> dict[str, Amount]:
-    """What is unspent by kind of lot, held credits included, after an entry. `hold` is that of the
-    job which the entry ends."""
+    """What is unspent by kind of lot, held credits included, after an entry. `hold` is what the job
+    held which the entry ends."""
     if entry.kind in _ADDING or (entry.kind is EntryKind.ADJUST and entry.amount > 0):
         return added(unspent, _by_kind(entry.allocation, 1))
     if entry.kind in _TAKING or entry.kind is EntryKind.ADJUST:
@@ -84,13 +85,13 @@ def _balances(entries: Sequence[Entry], days: Days) -> dict[Day, DayFigures]:
     """What the wallet was at the end of each day."""
     found: dict[Day, DayFigures] = {}
     unspent: dict[str, int] = {}
-    holds: dict[str, Entry] = {}
+    holds: dict[str, Holding] = {}
     place = 0
     for day in each_day(days):
         while place < len(entries) and entries[place].at < end_of(day):
             entry = entries[place]
-            if entry.kind is EntryKind.HOLD:
-                holds[entry.ref] = entry
+            if entry.kind in HOLDING_KINDS:
+                holds[entry.ref] = holding_after(holds.get(entry.ref), entry)
             unspent = unspent_after(unspent, entry, holds.get(entry.ref))
             place += 1
         if place:
@@ -99,7 +100,7 @@ def _balances(entries: Sequence[Entry], days: Days) -> dict[Day, DayFigures]:
     return found
 
 
-def _moved(entry: Entry, hold: Entry | None, job: Job | None) -> DayFigures:
+def _moved(entry: Entry, hold: Holding | None, job: Job | None) -> DayFigures:
     """What one entry adds to its day."""
     line = line_of(entry)
     is_up = entry.kind is EntryKind.ADJUST and entry.amount > 0
@@ -109,7 +110,7 @@ def _moved(entry: Entry, hold: Entry | None, job: Job | None) -> DayFigures:
         return DayFigures(moved=lines)
     operation = entry.details.get(OPERATION) or (job.operation if job else "")
     captured = entry.amount if entry.kind is EntryKind.CAPTURE else None
-    ending = Ending(operation, entry.at, captured, hold.at if hold else None)
+    ending = Ending(operation, entry.at, captured, hold.began_at if hold else None)
     charged = _by_kind(entry.allocation, 1) if captured else {}
     return DayFigures({operation: _of_job(ending, job)}, lines, charged)
 

@@ -163,7 +163,8 @@ class Admission:
         affordable = spendable if left is None else min(spendable, left)
         body = call.fitted(request.body, affordable)
         estimate, payload = _terms(call, body)
-        times = self._times.of_call(call.limit_seconds + call.grace_seconds)
+        seconds = self._operations.limit_seconds(call, body) + call.grace_seconds
+        times = self._times.of_call(seconds)
         return replace(basis, body=body, estimate=estimate, payload=payload, times=times)
 
     def quote(self, principal: Principal, operation: str, body: object) -> Quote:

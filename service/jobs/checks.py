@@ -1,6 +1,7 @@
 """What the audit proves of jobs: each has its one HOLD, and its one end once it has ended."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Protocol
 
 from service.core.amounts import amount_of, credits_text
@@ -11,6 +12,7 @@ from service.jobs.work import Operations, price_of
 from service.ledger import keys as ledger_keys
 from service.ledger.checks import LedgerRecords
 from service.ledger.entities import Entry, EntryKind
+from service.ledger.holdings import HOLDING_KINDS, holding_of
 from service.ledger.limits import kind_of, missing_jobs
 from service.ledger.lots import total_taken
 from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
@@ -18,7 +20,7 @@ from service.storage.codec import Item
 from service.storage.keys import user_item
 
 UNSEALED = "is not as this service wrote it (its MAC does not hold)"
-_JOB_KINDS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE)
+_JOB_KINDS = (*HOLDING_KINDS, EntryKind.CAPTURE, EntryKind.RELEASE)
 _ENDS = {
     JobStatus.SUBMITTING: (),
     JobStatus.SUBMITTED: (),
@@ -72,7 +74,7 @@ def house_leases_check() -> ItemCheck:
 
 
 def _job_faults(account: JobRecords) -> Iterator[Violation]:
-    """Each job has its one HOLD and, once ended, its one CAPTURE or RELEASE."""
+    """Each job has its one HOLD, perhaps EXTENDs, and, once ended, its one CAPTURE or RELEASE."""
     movements: dict[str, list[Entry]] = {}
     for entry in (*account.entries, *account.late):
         if entry.kind in _JOB_KINDS:
@@ -104,7 +106,7 @@ def _in_flight_faults(account: JobRecords) -> Iterator[Violation]:
     if account.wallet is None or account.late or account.unreadable:
         return
     ends = ends_by_kind(account.jobs)
-    holds = (entry.at for entry in account.entries if entry.kind is EntryKind.HOLD)
+    holds = (entry.at for entry in account.entries if entry.kind in HOLDING_KINDS)
     last_hold = max(holds, default=0)
     for kind in sorted({*ends, *account.wallet.open_jobs}):
         extra, missing = missing_jobs(account.wallet, kind, ends.get(kind, []))
@@ -142,40 +144,50 @@ def _held_faults(account: JobRecords) -> Iterator[Violation]:
 
 
 def _movement_faults(job: Job, movements: Sequence[Entry], account: JobRecords) -> Iterator[str]:
-    """A job read as open may have ended since, by an entry beyond the version at which the wallet
-    was read. An entry that cannot be read may be any that is missed."""
+    """A job read as open may have ended or been extended since, by an entry beyond the version at
+    which the wallet was read. An entry that cannot be read may be any that is missed."""
     kinds = [entry.kind for entry in movements]
-    expected = [EntryKind.HOLD, *_ENDS[job.status]]
-    since = [
-        entry.kind
-        for entry in movements
-        if entry.version <= account.version or entry.kind is EntryKind.HOLD
-    ]
-    fits = kinds == expected or (job.is_open and len(kinds) == 2 and since == expected)
-    if not fits and not (_some_entry_unreadable(account) and _is_part(kinds, expected)):
+    holds = list(takewhile(lambda entry: entry.kind in HOLDING_KINDS, movements))
+    ends = movements[len(holds) :]
+    expected = [EntryKind.HOLD, *([EntryKind.EXTEND] * (len(holds) - 1)), *_ENDS[job.status]]
+    has_ended_since = job.is_open and len(ends) == 1 and ends[0].version > account.version
+    fits = kinds == expected or (has_ended_since and kinds[:-1] == expected)
+    may_miss = _some_entry_unreadable(account)
+    held = holding_of(_holds_as_read(job, holds, account))
+    if not fits and not (may_miss and _is_part(kinds, expected)):
         yield f"{job.status} with movements {', '.join(kinds) or 'none'}"
     elif (
-        any(entry.amount + entry.returned != job.held for entry in movements)
+        (held and total_taken(held.allocation) != job.held and not may_miss)
+        or any(entry.amount + entry.returned != job.held for entry in ends if not job.is_open)
         or total_taken(job.allocation) != job.held
     ):
         yield "its movements are not its price"
     elif job.captured != sum(
-        entry.amount for entry in movements if entry.kind is EntryKind.CAPTURE
-    ) and not (job.is_open or _some_entry_unreadable(account)):
+        entry.amount for entry in ends if entry.kind is EntryKind.CAPTURE
+    ) and not (job.is_open or may_miss):
         yield "its CAPTURE is not what it was charged"
-    elif any(
-        entry.allocation != job.allocation for entry in movements if entry.kind is EntryKind.HOLD
-    ):
+    elif held and held.allocation != job.allocation and not may_miss:
         yield "its HOLD took from other lots"
-    elif _left_another_balance(job, movements) and not _some_entry_unreadable(account):
+    elif _left_another_balance(job, ends) and not may_miss:
         yield "its end left another balance"
     elif any(_is_of_another(entry, job) for entry in movements):
         yield "its movements name another request"
 
 
-def _left_another_balance(job: Job, movements: Sequence[Entry]) -> bool:
+def _holds_as_read(job: Job, holds: Sequence[Entry], account: JobRecords) -> Sequence[Entry]:
+    """Those of its holds that the job as it was read can have known: all of them, unless it was
+    read as open before the last ones, which are then beyond the wallet's version."""
+    count = len(holds)
+    while job.is_open and count > 1 and holds[count - 1].version > account.version:
+        if sum(entry.amount for entry in holds[:count]) == job.held:
+            break
+        count -= 1
+    return holds[:count]
+
+
+def _left_another_balance(job: Job, ends: Sequence[Entry]) -> bool:
     """Jobs of earlier releases do not say which."""
-    return job.balance_after not in (None, *(entry.credits for entry in movements[1:]))
+    return job.balance_after not in (None, *(entry.credits for entry in ends))
 
 
 def _is_of_another(entry: Entry, job: Job) -> bool:

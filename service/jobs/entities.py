@@ -190,9 +190,10 @@ class JobRequest:
 class Job:
     """One job. It lies with the user who pays for it, and names the one who requested it.
 
-    `held` credits were taken from the lots in `allocation`, an upper bound; `captured` were really
-    charged; its end left the balance `balance_after` (None: not known). `price_terms` are those of
-    the price that was quoted (empty: what is held). `request_id` is that of the HTTP request that
+    `held` credits were taken from the lots in `allocation`, an upper bound, to which credits were
+    last added at `extended_at` (None: never); `captured` were really charged; its end left the
+    balance `balance_after` (None: not known). `price_terms` are those of the price that was quoted
+    (empty: what is held). `request_id` is that of the HTTP request that
     made it ("": none is known), `session_id` that of the minted session whose ceiling it counts
     against ("": none). `payload` is what the kind of work keeps of the request, `result`
     what it delivered, `facts` is the provider's own data; an erasure (at `erased_at`) empties these
@@ -231,6 +232,7 @@ class Job:
     house_loss: Amount | None = None
     bound_key: BoundKey | None = None
     cancel_requested_at: int | None = None
+    extended_at: int | None = None
     erased_at: int | None = None
     mac: str = ""
 
@@ -246,6 +248,11 @@ class Job:
     def entry_details(self) -> Details:
         """What each of its entries says of it."""
         return {OPERATION: self.operation, REQUEST_ID: self.request_id}
+
+    @property
+    def held_at(self) -> int:
+        """When credits were last set aside for it."""
+        return self.created_at if self.extended_at is None else self.extended_at
 
     @property
     def returned(self) -> Amount:

@@ -16,6 +16,7 @@ from service.jobs.ceiling_checks import ceilings_check
 from service.jobs.checks import house_leases_check, job_check
 from service.jobs.commands import COMMANDS
 from service.jobs.entities import Job, Times
+from service.jobs.extensions import Extensions
 from service.jobs.holds import Holds
 from service.jobs.house import HouseBudget
 from service.jobs.job_ids import JobIds
@@ -152,6 +153,7 @@ def _jobs(
         house=house,
         operations=operations,
         settlement=settlement,
+        extensions=Extensions(ledger, core.clock, house, limits, core.keyring.mac_key),
         token_cipher=TokenCipher(core.keyring.token_keys),
         page_tokens=PageTokens(core.keyring.token_keys),
         clock=core.clock,

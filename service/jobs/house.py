@@ -138,6 +138,17 @@ class HouseBudget:
             if len(self._noted) > MAX_NOTED:
                 self._noted.popitem(last=False)
 
+    def add(self, job_id: str, charge: Charge | None) -> None:
+        """As `note`, for what a job takes beyond its hold. What it took on earlier days is not
+        returned."""
+        if charge is None:
+            return
+        with self._guard:
+            before = self._noted.get(job_id)
+        if before is not None and before.budget_day == charge.budget_day:
+            charge = Charge(charge.day, before.amount + charge.amount, charge.budget_day)
+        self.note(job_id, charge)
+
     def settled(self, job: Job) -> None:
         """Takes back what an ended job did not spend, if this process held it; again without
         effect."""

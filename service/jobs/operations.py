@@ -30,6 +30,7 @@ from service.jobs.entities import (
     JobRequest,
     JobStatus,
 )
+from service.jobs.extensions import Extensions, Fit
 from service.jobs.holds import Held
 from service.jobs.house import HouseBudget
 from service.jobs.settlement import Settlement
@@ -104,6 +105,7 @@ class Jobs:
         house: HouseBudget,
         operations: Operations,
         settlement: Settlement,
+        extensions: Extensions,
         token_cipher: TokenCipher,
         page_tokens: PageTokens,
         clock: Clock,
@@ -115,6 +117,7 @@ class Jobs:
         self._house = house
         self._operations = operations
         self._settlement = settlement
+        self._extensions = extensions
         self._token_cipher = token_cipher
         self._page_tokens = page_tokens
         self._clock = clock
@@ -175,6 +178,14 @@ class Jobs:
         ended = self._settlement.decline(job, failure)
         self._house.settled(ended)
         return ended
+
+    def extend(self, job: Job, fit: Fit) -> Job:
+        """For the owner of a session: see `Extensions.extend`."""
+        return self._extensions.extend(job, fit)
+
+    def read(self, job: Job) -> Job:
+        """The job as it is stored now. Raises `JobNotFound` and `StorageUnavailable`."""
+        return self._settlement.read(job.payer, job.job_id)
 
     def cancelled(self, jobs: Sequence[Job]) -> set[str]:
         """The ids of those among the open calls that their users want to end, as far as it can be

@@ -61,6 +61,17 @@ PAID_ERRORS: tuple[type[FareboxError], ...] = (
     DataKeyUnavailable,
     DataUnreadable,
 )
+QUOTE_ERRORS: tuple[type[FareboxError], ...] = (
+    PriceNotFound,
+    PricesUnavailable,
+    InsufficientCredits,
+    WalletFrozen,
+    SubscriptionRequired,
+    SessionEnded,
+    WalletBusy,
+    StorageUnavailable,
+)
+"""What may refuse to say what a request would hold."""
 PAID_HEADERS: Mapping[str, str] = {
     IDEMPOTENCY_HEADER: "1 to 128 visible ASCII characters that name this request; use a UUID.",
     "Location": "The address of the job.",

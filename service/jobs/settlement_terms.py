@@ -44,8 +44,9 @@ def charging(job: Job, amount: Amount, loss: Amount = 0) -> Decide:
             job.allocation,
             amount,
             job.job_id,
-            job.created_at,
+            job.held_at,
             now,
+            began_at=job.created_at,
             details=_details(job, loss),
         )
 
@@ -58,7 +59,13 @@ def returning(job: Job, loss: Amount = 0) -> Decide:
 
     def decide(wallet: Wallet, now: int) -> Movement:
         return release(
-            wallet, job.allocation, job.job_id, job.created_at, now, details=_details(job, loss)
+            wallet,
+            job.allocation,
+            job.job_id,
+            job.held_at,
+            now,
+            began_at=job.created_at,
+            details=_details(job, loss),
         )
 
     return decide

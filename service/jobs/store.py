@@ -128,15 +128,8 @@ def record_write(job: Job) -> Update:
 
 def rewatch_write(job: Job, watch_until: int, due_at: int) -> Update:
     """A task id that came to light after the job was released as unresolved."""
-    guard = When(
-        equals={
-            "status": JobStatus.FAILED,
-            "error": Failure.PROVIDER_UNRESOLVED,
-            "taskId": None,
-            "result": None,
-            "erasedAt": None,
-        }
-    )
+    unresolved = {"status": JobStatus.FAILED, "error": Failure.PROVIDER_UNRESOLVED}
+    guard = When(equals={**unresolved, "taskId": None, "result": None, "erasedAt": None})
     watch: Item = {
         "taskId": job.task_id,
         "mac": job.mac,
@@ -236,13 +229,14 @@ def repaired_write(before: Job | None, after: Job) -> Put | Update:
     """For an operator's repair alone: the job as it has to be. Of a job that is there, only what a
     repair may change."""
     if before is None:
-        return Put(
-            _key(after), {**_item(after), "error": after.failure, "watchUntil": after.watch_until}
-        )
+        state = {"error": after.failure, "watchUntil": after.watch_until}
+        return Put(_key(after), {**_item(after), **state})
     due = keys.DUE_JOBS.index(after.job_id, after.due_at) if after.due_at is not None else {}
     change: dict[str, Value] = {
         "status": after.status,
+        "held": credits_of(after.held),
         "allocation": pack_allocation(after.allocation),
+        "extendedAt": after.extended_at,
         "error": after.failure,
         "watchUntil": after.watch_until,
         "key": after.bound_key.packed if after.bound_key else None,
@@ -294,6 +288,7 @@ def job_from(item: Item) -> Job:
         house_loss=_amount(fields.get("houseLoss")),
         bound_key=BoundKey.unpacked(fields["key"]) if "key" in fields else None,
         cancel_requested_at=_moment(fields.get("cancelRequestedAt")),
+        extended_at=_moment(fields.get("extendedAt")),
         erased_at=from_iso(fields["erasedAt"]) if "erasedAt" in fields else None,
         mac=fields.get("mac", ""),
     )
@@ -322,6 +317,7 @@ def _beginning(job: Job) -> dict[str, Value]:
         "createdAt": iso(job.created_at),
         "submitUntil": job.submit_until,
         "hardAt": job.hard_at,
+        "extendedAt": job.extended_at,
         "key": job.bound_key.packed if job.bound_key else None,
     }
 
@@ -387,10 +383,13 @@ def _key(job: Job) -> Key:
 
 
 def is_as_read(item: Item, job: Job) -> bool:
-    """Whether the stored job still has the status and task that were read."""
-    return item["status"] == job.status and item.get("taskId") == job.task_id
+    """Whether the stored job still has the status, task and, while it is open, end that were
+    read."""
+    return all(item.get(name) == value for name, value in _as_read(job).equals.items())
 
 
 def _as_read(job: Job) -> When:
-    """Exactly the status and task that were read: whatever happened since makes the write fail."""
-    return When(equals={"status": job.status, "taskId": job.task_id})
+    """Exactly the status, task and, of an open job, end that were read: whatever happened since
+    makes the write fail."""
+    read = {"status": job.status, "taskId": job.task_id}
+    return When(equals=read | ({"hardAt": job.hard_at} if job.is_open else {}))

@@ -229,6 +229,15 @@ class Call(Work, Protocol):
         ...
 
 
+class Session(Call, Protocol):
+    """A call that goes on for as long as credits are held for it: what is held at first is extended
+    by its owner. `limit_seconds` bounds all of it together."""
+
+    def lease_seconds(self, body: Any) -> float:
+        """How long what is held for the request at first lasts."""
+        ...
+
+
 AnyWork = AsynchronousWork | Call
 
 
@@ -239,6 +248,7 @@ class Operations:
     def __init__(self, *works: AsynchronousWork) -> None:
         self._works: dict[str, AsynchronousWork] = {}
         self._calls: dict[str, Call] = {}
+        self._sessions: dict[str, Session] = {}
         for work in works:
             self.register(work)
 
@@ -255,6 +265,11 @@ class Operations:
         self._require_new(call.operation)
         self._calls[call.operation] = call
 
+    def register_session(self, session: Session) -> None:
+        """As `register_call`, for a call that is extended."""
+        self.register_call(session)
+        self._sessions[session.operation] = session
+
     def work(self, operation: str) -> AsynchronousWork:
         """Raises `LookupError` for an operation that is not offered: a job of a release that knew
         more than this one."""
@@ -263,6 +278,11 @@ class Operations:
     def call(self, operation: str) -> Call | None:
         """As `offered`, for work that is one call."""
         return self._calls.get(operation)
+
+    def limit_seconds(self, call: Call, body: object) -> float:
+        """How long a call may take by what is held for that request at first."""
+        session = self._sessions.get(call.operation)
+        return call.limit_seconds if session is None else session.lease_seconds(body)
 
     def known(self, operation: str) -> AnyWork:
         """The work of a name that a client sent. Raises `OperationNotFound`."""

@@ -34,6 +34,7 @@ class EntryKind(StrEnum):
     INITIAL = "INITIAL"
     GRANT = "GRANT"
     HOLD = "HOLD"
+    EXTEND = "EXTEND"
     CAPTURE = "CAPTURE"
     RELEASE = "RELEASE"
     EXPIRE = "EXPIRE"
@@ -267,11 +268,10 @@ class Balance:
 @dataclass(frozen=True)
 class Entry:
     """One immutable movement. `amount` is what the kind moves, below 0 where an ADJUST takes; an
-    EDIT moves nothing, and its allocation is the lot with its new end; FREEZE, THAW, DISABLE,
-    ENABLE and CLOSING move nothing either; a RESTORE returns what a CLAWBACK took; a CLOSE
-    writes off all that is left. `returned` is the part of a hold that a capture returned;
-    `debt_paid` the part of the incoming credits that paid old debt; `credits` and `held` are the
-    balances after it; `details` say what it was for (`ledger.details`)."""
+    EDIT (whose allocation is the lot with its new end) and what changes a status move nothing; an
+    EXTEND adds to a HOLD; a RESTORE returns what a CLAWBACK took; a CLOSE writes off what is left.
+    `returned` is what a capture returned, `debt_paid` what of the incoming credits paid debt;
+    `credits` and `held` are the balances after it; `details` say what it was for."""
 
     version: int
     kind: EntryKind
@@ -320,7 +320,7 @@ def deltas(entry: Entry) -> Deltas:
     match entry.kind:
         case EntryKind.INITIAL | EntryKind.GRANT:
             return Deltas(granted=amount, credits=amount - paid, clawed_back=paid, debt=-paid)
-        case EntryKind.HOLD:
+        case EntryKind.HOLD | EntryKind.EXTEND:
             return Deltas(credits=-amount, held=amount)
         case EntryKind.CAPTURE:
             back = entry.returned

@@ -2,7 +2,8 @@
 
 The amounts of all lines add up to the balance: there is exactly one line for every entry that
 changes what can be spent or what is owed. A hold is the line of what was used; the capture of all
-of it changes nothing more and has no line, so that a job is one line and not three.
+of it changes nothing more and has no line, so that a job is one line and not three. What is held
+further while a job goes on is a line of its own.
 
 In a file of its own because a ledger is complete without them."""
 
@@ -16,7 +17,7 @@ from service.ledger.lots import LotKind
 _BOUGHT = (LotKind.PAID, LotKind.SUBSCRIPTION)
 _BOUGHT_SOURCES = ("purchase", "invoice")
 _OF_PAYMENTS = (EntryKind.CLAWBACK, EntryKind.RESTORE)
-_OF_JOBS = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE)
+_OF_JOBS = (EntryKind.HOLD, EntryKind.EXTEND, EntryKind.CAPTURE, EntryKind.RELEASE)
 _WELCOME_SOURCE = "signup_bonus"
 _BY_OPERATOR = "Admin adjustment"
 
@@ -38,6 +39,7 @@ class TransactionType(StrEnum):
 _TYPES = {
     EntryKind.INITIAL: TransactionType.INITIAL,
     EntryKind.HOLD: TransactionType.USAGE,
+    EntryKind.EXTEND: TransactionType.USAGE,
     EntryKind.CAPTURE: TransactionType.RELEASE,
     EntryKind.RELEASE: TransactionType.RELEASE,
     EntryKind.EXPIRE: TransactionType.EXPIRY,

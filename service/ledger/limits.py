@@ -145,6 +145,11 @@ def without_job(wallet: Wallet, operation: str, hard_at: int) -> Wallet:
     return replace(wallet, open_jobs=others | ({kind: tuple(ends)} if ends else {}))
 
 
+def with_later_end(wallet: Wallet, operation: str, before: int, after: int, now: int) -> Wallet:
+    """With the hard limit of a job in flight moved, whether or not it was in the list."""
+    return with_job(without_job(wallet, operation, before), operation, after, now)
+
+
 def with_jobs(wallet: Wallet, jobs: Mapping[str, list[int]]) -> Wallet:
     """For an operator's repair alone: with exactly these jobs in flight, hard limits by kind."""
     ends = {kind: tuple(sorted(map(_second, each))) for kind, each in jobs.items() if each}
@@ -156,10 +161,14 @@ def with_spent(wallet: Wallet, amount: Amount, at: int) -> Wallet:
     return replace(wallet, day=day_of(at), spent_today=spent_on(wallet, at) + amount)
 
 
-def with_unspent(wallet: Wallet, amount: Amount, held_at: int) -> Wallet:
-    """After that much of a hold came back. It counts only on the day of its hold. Never below 0:
+def with_unspent(
+    wallet: Wallet, amount: Amount, held_at: int, began_at: int | None = None
+) -> Wallet:
+    """After that much of a hold came back. It counts only on the day of its hold, and where the
+    hold grew from `began_at` on only if all of that was on one day. Never below 0:
     a release that does not count yet may have written the hold during a deployment."""
-    if not amount or day_of(held_at) != wallet.day:
+    days = {day_of(held_at), day_of(held_at if began_at is None else began_at)}
+    if not amount or days != {wallet.day}:
         return wallet
     return replace(wallet, spent_today=max(0, wallet.spent_today - amount))
 

@@ -140,6 +140,16 @@ def split(allocation: Allocation, amount: Amount) -> tuple[Allocation, Allocatio
     return tuple(first), tuple(rest)
 
 
+def joined(allocation: Allocation, more: Allocation) -> Allocation:
+    """One allocation with another behind it. What both took of one lot on the same terms is one
+    portion, in its first place."""
+    taken: dict[LotPortion, Amount] = {}
+    for portion in (*allocation, *more):
+        terms = replace(portion, taken=0)
+        taken[terms] = taken.get(terms, 0) + portion.taken
+    return tuple(replace(terms, taken=amount) for terms, amount in taken.items())
+
+
 def put_back(
     lots: Sequence[Lot], allocation: Allocation, held_at: int, now: int, first_number: int
 ) -> tuple[Lot, ...]:

@@ -87,10 +87,11 @@ def hold(
     now: int,
     *,
     details: Details = NO_DETAILS,
+    kind: EntryKind = EntryKind.HOLD,
 ) -> Movement:
     """Sets credits aside for the operation that its details name (for none: from unrestricted lots
-    alone), after writing off what has lapsed. The last entry is the HOLD; its allocation says from
-    which lots they came.
+    alone), after writing off what has lapsed. The last entry is the HOLD, or the EXTEND that adds
+    to an earlier one; its allocation says from which lots they came.
 
     Raises `AccountDisabled`, `WalletFrozen`, `AccountClosing`, or `InsufficientCredits` with
     `required` and `available`."""
@@ -100,7 +101,7 @@ def hold(
     if wallet.status is not WalletStatus.OPEN:
         raise WalletFrozen
     restrictions = open_to(details.get(OPERATION, ""))
-    return hold_from(wallet, amount, ref, now, restrictions, details)
+    return hold_from(wallet, amount, ref, now, restrictions, details, kind)
 
 
 def hold_from(
@@ -110,6 +111,7 @@ def hold_from(
     now: int,
     restrictions: Collection[str],
     details: Details,
+    kind: EntryKind = EntryKind.HOLD,
 ) -> Movement:
     """As `hold`, from the lots with one of those restrictions, whatever the wallet's status."""
     now = entry_time(wallet, now)
@@ -120,7 +122,7 @@ def hold_from(
         raise _too_few("This request costs", amount, available, GET_MORE)
     allocation, rest = burn(usable, amount, now)
     rest += tuple(lot for lot in swept.wallet.lots if lot.restriction not in restrictions)
-    held = post(swept.wallet, EntryKind.HOLD, amount, ref, allocation, rest, now, details=details)
+    held = post(swept.wallet, kind, amount, ref, allocation, rest, now, details=details)
     return Movement(with_spent(held.wallet, amount, now), swept.entries + held.entries)
 
 
@@ -143,10 +145,12 @@ def capture(
     held_at: int,
     now: int,
     *,
+    began_at: int | None = None,
     details: Details = NO_DETAILS,
 ) -> Movement:
     """Spends `amount` of what that allocation holds and returns the rest to its lots; debt is paid
-    from the rest first. Raises `ValueError` for more than is held."""
+    from the rest first. `held_at` is when credits were last set aside for it, `began_at` when they
+    first were, if that was earlier. Raises `ValueError` for more than is held."""
     if not 0 <= amount <= total_taken(allocation):
         raise ValueError("a capture takes at most what is held")
     now = entry_time(wallet, now)
@@ -155,7 +159,7 @@ def capture(
     paid = min(wallet.debt, returned)
     lots = _with_returned(wallet, rest, paid, held_at, now)
     return post(
-        with_loss(with_unspent(wallet, returned, held_at), details, now),
+        with_loss(with_unspent(wallet, returned, held_at, began_at), details, now),
         EntryKind.CAPTURE,
         amount,
         ref,
@@ -175,16 +179,17 @@ def release(
     held_at: int,
     now: int,
     *,
+    began_at: int | None = None,
     details: Details = NO_DETAILS,
 ) -> Movement:
     """Returns everything that allocation holds to the lots it came from; debt is paid from it
-    first."""
+    first. The times are those of `capture`."""
     now = entry_time(wallet, now)
     amount = total_taken(allocation)
     paid = min(wallet.debt, amount)
     lots = _with_returned(wallet, allocation, paid, held_at, now)
     return post(
-        with_loss(with_unspent(wallet, amount, held_at), details, now),
+        with_loss(with_unspent(wallet, amount, held_at, began_at), details, now),
         EntryKind.RELEASE,
         amount,
         ref,

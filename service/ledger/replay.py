@@ -15,6 +15,7 @@ from service.ledger.entities import (
     Wallet,
     WalletStatus,
 )
+from service.ledger.holdings import Holding, holding_after
 from service.ledger.lots import LotKind, LotPortion
 from service.ledger.movements import (
     WELCOME,
@@ -63,12 +64,12 @@ class Moment:
 class _Earlier:
     """What later entries refer to: the holds of jobs, and the claw-backs of payments that stand."""
 
-    holds: dict[str, Entry] = field(default_factory=dict)
+    holds: dict[str, Holding] = field(default_factory=dict)
     claw_backs: dict[str, tuple[ClawBack, ...]] = field(default_factory=dict)
 
     def keep(self, entry: Entry) -> None:
-        if entry.kind is EntryKind.HOLD:
-            self.holds[entry.ref] = entry
+        if entry.kind in (EntryKind.HOLD, EntryKind.EXTEND):
+            self.holds[entry.ref] = holding_after(self.holds.get(entry.ref), entry)
         elif entry.kind in (EntryKind.CLAWBACK, EntryKind.RESTORE):
             standing = self.claw_backs.get(entry.ref, ())
             self.claw_backs[entry.ref] = after_entry(standing, entry)
@@ -137,8 +138,8 @@ def _again(wallet: Wallet, entry: Entry, earlier: _Earlier) -> Movement:
     match entry.kind:
         case EntryKind.INITIAL | EntryKind.GRANT:
             return _granted(wallet, entry)
-        case EntryKind.HOLD:
-            return _held(wallet, entry)
+        case EntryKind.HOLD | EntryKind.EXTEND:
+            return _held(wallet, entry, earlier)
         case EntryKind.CAPTURE:
             return _captured(wallet, entry, earlier.holds[entry.ref])
         case EntryKind.RELEASE:
@@ -204,24 +205,37 @@ def _granted(wallet: Wallet, entry: Entry) -> Movement:
     )
 
 
-def _held(wallet: Wallet, entry: Entry) -> Movement:
+def _held(wallet: Wallet, entry: Entry, earlier: _Earlier) -> Movement:
     """From the restricted lots that it took from, and no others: which operations a restriction
-    allows may change, and what was not needed changes nothing."""
+    allows may change, and what was not needed changes nothing. Only a hold can be extended."""
+    if entry.kind is EntryKind.EXTEND and entry.ref not in earlier.holds:
+        raise LookupError(entry.ref)
     restrictions = {"", *(portion.restriction for portion in entry.allocation)}
-    return hold_from(wallet, entry.amount, entry.ref, entry.at, restrictions, entry.details)
+    return hold_from(
+        wallet, entry.amount, entry.ref, entry.at, restrictions, entry.details, entry.kind
+    )
 
 
-def _captured(wallet: Wallet, entry: Entry, held: Entry) -> Movement:
+def _captured(wallet: Wallet, entry: Entry, held: Holding) -> Movement:
     return capture(
         wallet,
         held.allocation,
         entry.amount,
         entry.ref,
-        held.at,
+        held.held_at,
         entry.at,
+        began_at=held.began_at,
         details=entry.details,
     )
 
 
-def _released(wallet: Wallet, entry: Entry, held: Entry) -> Movement:
-    return release(wallet, held.allocation, entry.ref, held.at, entry.at, details=entry.details)
+def _released(wallet: Wallet, entry: Entry, held: Holding) -> Movement:
+    return release(
+        wallet,
+        held.allocation,
+        entry.ref,
+        held.held_at,
+        entry.at,
+        began_at=held.began_at,
+        details=entry.details,
+    )

@@ -16,7 +16,10 @@ from service.repair.granted import Granted, is_stray
 from service.storage.codec import decode_item, encode_item
 from service.storage.writes import Delete, When, Write
 
-_MADE_AGAIN = (EntryKind.HOLD, EntryKind.CAPTURE, EntryKind.RELEASE, EntryKind.EXPIRE)
+_MADE_AGAIN = (
+    *(EntryKind.HOLD, EntryKind.EXTEND, EntryKind.CAPTURE, EntryKind.RELEASE),
+    EntryKind.EXPIRE,
+)
 _KINDS = {GrantSource.INVOICE: LotKind.SUBSCRIPTION}
 
 

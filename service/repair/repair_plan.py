@@ -25,7 +25,9 @@ from service.ledger.entities import (
     Wallet,
     WalletStatus,
 )
+from service.ledger.holdings import Holding, holding_of
 from service.ledger.limits import with_jobs
+from service.ledger.lots import total_taken
 from service.ledger.movements import hold
 from service.ledger.replay import Moment, repaired_switches, replayed
 from service.repair.account_records import (
@@ -212,6 +214,10 @@ class _Mending:
             (entry for entry in entries if entry.ref == job_id and entry.kind in kinds), None
         )
 
+    def _holding(self, job_id: str) -> Holding | None:
+        entries = (*(moment.entry for moment in self._kept), *self._added)
+        return holding_of(entry for entry in entries if entry.ref == job_id)
+
     def _mend_job(self, job_id: str) -> None:
         """A job has its HOLD, and its end where it has ended; the outcome that a user
         has seen stands."""
@@ -219,7 +225,7 @@ class _Mending:
         if stored and not jobs_store.is_sealed(stored, self._context.mac_key):
             raise NotRepairable(f"{job_id} is not as this service wrote it")
         job = stored or self._made_again(job_id)
-        held = self._entry(job_id, EntryKind.HOLD) or self._hold_anew(job)
+        held = self._holding(job_id) or self._hold_anew(job)
         if held is None:
             self._forget(job)
             return
@@ -229,7 +235,7 @@ class _Mending:
         elif ended is not None and job.is_open:
             job = self._unresolved(job)
         due_at = self._due_at(job)
-        job = replace(job, allocation=held.allocation, created_at=held.at, due_at=due_at)
+        job = replace(_holding(job, held), due_at=due_at)
         job = with_balance_of(job, ended)
         if job != stored or self._indexed_wrongly(job):
             job = jobs_store.sealed(job, self._context.mac_key)
@@ -245,14 +251,16 @@ class _Mending:
         held = next(
             entry for entry in entries if entry.ref == job_id and entry.kind is EntryKind.HOLD
         )
+        holding = holding_of(entry for entry in entries if entry.ref == job_id) or _of_entry(held)
         return Job(
             payer=self._account.user_id,
             actor=self._account.user_id,
             job_id=job_id,
             operation=self._lost_operation(held),
             request_id=held.details.get(REQUEST_ID, ""),
-            held=held.amount,
-            allocation=held.allocation,
+            held=total_taken(holding.allocation),
+            allocation=holding.allocation,
+            extended_at=_extended_at(holding),
             status=JobStatus.SUBMITTING,
             created_at=held.at,
             submit_until=held.at,
@@ -269,12 +277,12 @@ class _Mending:
             raise NotRepairable(f"{held.ref} is lost, and with it which operation it was")
         return known
 
-    def _hold_anew(self, job: Job) -> Entry | None:
+    def _hold_anew(self, job: Job) -> Holding | None:
         """A hold whose entry is lost is taken again; None when the credits are not there."""
         try:
             opened = replace(self._wallet, status=WalletStatus.OPEN)
             again = hold(opened, job.held, job.job_id, self._now, details=job.entry_details)
-            return self._post(again)
+            return _of_entry(self._post(again))
         except InsufficientCredits:
             return None
 
@@ -291,8 +299,8 @@ class _Mending:
                 Delete(jobs_keys.job(job.payer, job.job_id), When(equals={"status": job.status}))
             )
 
-    def _end_anew(self, job: Job, held: Entry) -> Entry:
-        job = replace(job, allocation=held.allocation, created_at=held.at)
+    def _end_anew(self, job: Job, held: Holding) -> Entry:
+        job = _holding(job, held)
         delivered = job.status is JobStatus.SUCCEEDED
         settle = charging(job, job.captured) if delivered else returning(job)
         return self._post(settle(self._wallet, self._now))
@@ -339,3 +347,24 @@ class _Mending:
     def _held_version(self, job: Job) -> int:
         held = self._entry(job.job_id, EntryKind.HOLD)
         return held.version if held else 0
+
+
+def _of_entry(held: Entry) -> Holding:
+    return Holding(held.allocation, held.at, held.at)
+
+
+def _extended_at(held: Holding) -> int | None:
+    return None if held.held_at == held.began_at else held.held_at
+
+
+def _holding(job: Job, held: Holding) -> Job:
+    """The job with what the ledger says it holds. Only one that was extended can have held
+    another amount than its item says."""
+    was_extended = job.extended_at is not None or held.held_at != held.began_at
+    return replace(
+        job,
+        held=total_taken(held.allocation) if was_extended else job.held,
+        allocation=held.allocation,
+        created_at=held.began_at,
+        extended_at=_extended_at(held),
+    )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.catalog.entities import TRANSCRIPTION
+from service.catalog.entities import LIVE_TRANSCRIPTION, TRANSCRIPTION
 from service.jobs.entities import Job, JobNotFound, JobRequest
 from service.jobs.operations import Jobs, Submission
 from service.results.operations import Results
@@ -55,7 +55,7 @@ class Transcriptions:
         exactly as for one that does not exist; `StorageUnavailable`, `DataKeyUnavailable` and
         `DataUnreadable`."""
         job = self._jobs.get(user_id, job_id)
-        if job.operation != TRANSCRIPTION:
+        if job.operation not in (TRANSCRIPTION, LIVE_TRANSCRIPTION):
             raise JobNotFound
         result = self._results.read(job.payer, job_id) if job.result else None
         content: Mapping[str, Any] | None = result.content if result else None

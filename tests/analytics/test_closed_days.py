@@ -24,7 +24,8 @@ from service.audit.entities import AuditStopped, Progress, ScanPlan
 from service.core.amounts import SCALE, credits_of
 from service.core.days import Day, end_of, start_of
 from service.ledger.claw_backs import claw_back
-from service.ledger.entities import Entry, EntryKind
+from service.ledger.entities import Entry
+from service.ledger.holdings import HOLDING_KINDS, Holding, holding_after, holding_of
 from service.ledger.lots import LotKind
 from service.ledger.movements import capture, hold, release, welcome
 from service.providers.base import Indeterminate, TaskStatus
@@ -45,14 +46,14 @@ class FiguresLife(LedgerLife):
     def __init__(self) -> None:
         super().__init__()
         self.unspent: dict[str, int] = {}
-        self.holds: dict[str, Entry] = {}
+        self.holds: dict[str, Holding] = {}
         self.read = 0
 
     @invariant()
     def what_is_unspent_is_available_or_held(self) -> None:
         for entry in self.entries[self.read :]:
-            if entry.kind is EntryKind.HOLD:
-                self.holds[entry.ref] = entry
+            if entry.kind in HOLDING_KINDS:
+                self.holds[entry.ref] = holding_after(self.holds.get(entry.ref), entry)
             self.unspent = unspent_after(self.unspent, entry, self.holds.get(entry.ref))
             assert sum(self.unspent.values()) == entry.credits + entry.held
             assert min(self.unspent.values(), default=0) >= 0
@@ -78,7 +79,7 @@ def test_what_returns_and_pays_debt_is_not_unspent(captured: int | None) -> None
     unspent: dict[str, int] = {}
     for movement in (opened, held, taken, ended):
         for entry in movement.entries:
-            unspent = unspent_after(unspent, entry, held.entries[0])
+            unspent = unspent_after(unspent, entry, holding_of(held.entries))
             assert sum(unspent.values()) == entry.credits + entry.held
     assert unspent == {"free": ended.wallet.credits}
 

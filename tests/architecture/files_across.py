@@ -16,6 +16,7 @@ EXTRA_ACROSS = {
     *(("notifications", name) for name in ("changes", "dead_letters", "deliveries", "endpoints")),
     ("notifications", "mail"),
     ("ledger", "claw_backs"),
+    ("ledger", "holdings"),
     *(("billing", name) for name in ("money_back", "payments", "purchases")),
     *(("billing", "purchase_records"), ("ledger", "debts")),
     *(("billing", name) for name in ("stripe_client", "stripe_objects")),
@@ -25,6 +26,6 @@ EXTRA_ACROSS = {
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("identity", "freshness"), ("users", "linking"), ("users", "sharing"), ("ledger", "opening")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms"), ("jobs", "event_schemas")),
-    ("jobs", "paid_routes"),
+    *(("jobs", "paid_routes"), ("jobs", "extensions")),
     *(("analytics", "closed_days"), ("analytics", "figures"), ("ledger", "history_lines")),
 }

@@ -14,7 +14,7 @@ from tests.architecture.files_across import ACROSS, EXTRA_ACROSS
 SERVICE = Path(__file__).parents[2] / "service"
 DEVSTACK = SERVICE.parent / "devstack"
 
-ENTRIES = {"wsgi", "worker", "cli"}
+ENTRIES = {"wsgi", "worker", "relay", "cli"}
 # Upper layers may import lower ones; packages of one layer do not know each other.
 LAYERS = [
     ENTRIES,
@@ -22,6 +22,7 @@ LAYERS = [
     {"admin"},
     {"repair"},
     {"audit", "finance"},
+    {"live"},
     {"videos", "transcription", "text", "analytics"},
     {"jobs", "billing", "promo_codes", "bulk_grants"},
     {"accounts", "erasure"},
@@ -37,7 +38,7 @@ LAYERS = [
     {"core"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-FEATURES = {each for names in LAYERS[2:13] for each in names} - {"providers"}
+FEATURES = {each for names in LAYERS[2:14] for each in names} - {"providers"}
 
 # Who may import what from outside, by its first name.
 DOORS = {
@@ -53,6 +54,10 @@ DOORS = {
         "storage/media_bucket.py",
         "notifications/mail_sender.py",
         "erasure/user_pool.py",
+    },
+    "websockets": {
+        *("live/sessions.py", "live/serving.py"),
+        "providers/assemblyai/streaming.py",
     },
     "stripe": {"billing/stripe_api.py", "billing/stripe_transport.py"},
     "webauthn": {"passkeys/ceremonies.py"},
@@ -206,7 +211,9 @@ def test_across_features_only_operations_and_entities_are_used() -> None:
             continue
         if there[0] not in FEATURES | {"providers"}:
             continue
-        allowed = {"base", "generation", "registry"} if there[0] == "providers" else set(ACROSS)
+        allowed = (
+            {"base", "generation", "registry", "speech"} if there[0] == "providers" else set(ACROSS)
+        )
         if here[-1] in WIRING | {"settings"}:
             allowed |= {"settings", "kling", "assemblyai"}
         if here[-1] == "checks":

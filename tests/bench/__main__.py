@@ -16,6 +16,7 @@ from tests.bench import (
     growth,
     hotspots,
     litellm,
+    live,
     memory,
     processes,
     startup,
@@ -37,6 +38,7 @@ EXPERIMENTS: dict[str, Callable[[bool], Iterable[Table]]] = {
     "waiting": waiting.run,
     "startup": startup.run,
     "hotspots": hotspots.run,
+    "live": live.run,
 }
 # Runs only where it is named: it installs what it compares with.
 BY_NAME_ALONE = {"litellm": litellm.run}

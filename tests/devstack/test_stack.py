@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,7 @@ from service.settings import process_environment
 def configuration(**own: str) -> StackConfiguration:
     environment = {**without_settings(process_environment()), **own}
     return StackConfiguration(
-        Ports(free_port(), free_port(), free_port()), environment, new_keys(), None
+        Ports(*(free_port() for _ in range(5))), environment, new_keys(), None
     )
 
 
@@ -116,7 +117,7 @@ def test_a_part_that_does_not_come_up_ends_the_start_with_its_last_words_and_lea
 
 
 def test_a_taken_port_stops_the_start_before_anything_runs(stack: Stack) -> None:
-    ports = Ports(free_port(), stack.ports.dynamodb, free_port())
+    ports = replace(stack.ports, app=free_port(), simulators=free_port())
     second = StackConfiguration(ports, {}, new_keys(), None)
     with (
         pytest.raises(LocalSetupError, match=f"Port {ports.dynamodb} is already in use"),

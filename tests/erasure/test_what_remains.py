@@ -19,6 +19,7 @@ REMOVED = {
     "user's Stripe customer": "stripe_customer_id",
     "top-up": "top_up",
     "entitlement": "entitlement",
+    "segment": "live_segments",
     "upload": "uploads",
     "uploads begun": "uploads",
 }

@@ -138,7 +138,7 @@ def test_streams_of_events_are_named_as_such(api: ApiClient) -> None:
 OPERATION_IDS = {
     *("eraseAccount", "getErasure", "exportAccount"),
     *("eraseUser", "listErasures"),
-    "createTranscription",
+    *("createTranscription", "createTranscriptionTicket"),
     "createVideo",
     *("createUpload", "completeUpload"),
     *("generateText", "listTexts", "deleteText", "streamJob", "cancelJob"),

@@ -24,7 +24,8 @@ from service.ledger.entities import (
     WalletFrozen,
     WalletStatus,
 )
-from service.ledger.lots import Allocation, LotKind, total_taken
+from service.ledger.holdings import Holding, holding_of
+from service.ledger.lots import LotKind, total_taken
 from service.ledger.movements import (
     adjust,
     begin_closing,
@@ -84,7 +85,7 @@ class LedgerLife(RuleBasedStateMachine):
         self.item: Item = {}
         self.wallet = Wallet("u")
         self.entries: list[Entry] = []
-        self.open_jobs: list[tuple[str, Allocation, int]] = []
+        self.open_jobs: list[tuple[str, Holding]] = []
         self._fresh: deque[Entry] = deque()
         self._replay: Iterator[Moment] = replayed("u", self._feed(), MAC_KEY)
         self._audit = ledger_check(MAC_KEY)
@@ -156,7 +157,26 @@ class LedgerLife(RuleBasedStateMachine):
         self.moved(movement)
         entry = movement.entries[-1]
         assert {portion.restriction for portion in entry.allocation} <= allowed
-        self.open_jobs.append((entry.ref, entry.allocation, entry.at))
+        self.open_jobs.append((entry.ref, self._holding(entry.ref)))
+
+    def _holding(self, ref: str) -> Holding:
+        holding = holding_of(entry for entry in self.entries if entry.ref == ref)
+        assert holding is not None
+        return holding
+
+    @precondition(lambda self: self.open_jobs and self.wallet.status is WalletStatus.OPEN)
+    @rule(which=PLACES, percent=st.integers(min_value=1, max_value=60))
+    def extends(self, which: int, percent: int) -> None:
+        """What a job holds grows by exactly what leaves the lots, however often."""
+        place = which % len(self.open_jobs)
+        ref, before = self.open_jobs[place]
+        at = max(self.now, self.wallet.updated_at)
+        amount = self.wallet.spendable(at, "") * percent // 100
+        self.moved(hold(self.wallet, amount, ref, self.now, kind=EntryKind.EXTEND))
+        after = self._holding(ref)
+        assert total_taken(after.allocation) == total_taken(before.allocation) + amount
+        assert after.began_at == before.began_at
+        self.open_jobs[place] = (ref, after)
 
     def _is_refused_while_frozen(self, amount: int, ref: str) -> None:
         try:
@@ -175,34 +195,34 @@ class LedgerLife(RuleBasedStateMachine):
         self.moved(hold(before, spendable * percent // 100, ref, self.now, details=details))
         entry = self.entries[-1]
         assert self.wallet.spendable(at, operation) == spendable - entry.amount
-        self.open_jobs.append((ref, entry.allocation, entry.at))
+        self.open_jobs.append((ref, self._holding(ref)))
 
     @precondition(lambda self: self.open_jobs)
     @rule(which=PLACES, part=st.integers(min_value=0))
     def captures(self, which: int, part: int) -> None:
-        ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
-        amount = part % (1 + total_taken(allocation))
+        ref, held = self.open_jobs.pop(which % len(self.open_jobs))
+        amount = part % (1 + total_taken(held.allocation))
         before = self.wallet
-        self.moved(capture(before, allocation, amount, ref, held_at, self.now))
+        self.moved(_captured(before, held, amount, ref, self.now))
         assert self.wallet.captured == before.captured + amount
 
     @precondition(lambda self: self.open_jobs)
     @rule(which=PLACES)
     def captures_whole(self, which: int) -> None:
-        ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
-        self.moved(
-            capture(self.wallet, allocation, total_taken(allocation), ref, held_at, self.now)
-        )
+        ref, held = self.open_jobs.pop(which % len(self.open_jobs))
+        amount = total_taken(held.allocation)
+        self.moved(_captured(self.wallet, held, amount, ref, self.now))
 
     @precondition(lambda self: self.open_jobs)
     @rule(which=PLACES)
     def releases(self, which: int) -> None:
         """A release never burns credits: all of it is spendable at once, but for debt (and lots
         that ended at the hold itself)."""
-        ref, allocation, held_at = self.open_jobs.pop(which % len(self.open_jobs))
+        ref, held = self.open_jobs.pop(which % len(self.open_jobs))
+        allocation, held_at, began_at = held.allocation, held.held_at, held.began_at
         at = max(self.now, self.wallet.updated_at)
         before, debt = self.wallet.spendable(at), self.wallet.debt
-        self.moved(release(self.wallet, allocation, ref, held_at, self.now))
+        self.moved(release(self.wallet, allocation, ref, held_at, self.now, began_at=began_at))
         alive = sum(p.taken for p in allocation if p.expires_at is None or p.expires_at > held_at)
         back = min(alive, total_taken(allocation) - debt) - debt
         assert self.wallet.spendable(at) >= before + back
@@ -343,7 +363,7 @@ class LedgerLife(RuleBasedStateMachine):
         wallet = self.wallet
         assert wallet.faults() == []
         assert wallet.version == len(self.entries)
-        assert wallet.held == sum(total_taken(allocation) for _, allocation, _ in self.open_jobs)
+        assert wallet.held == sum(total_taken(held.allocation) for _, held in self.open_jobs)
         assert len({lot.terms for lot in wallet.lots}) == len(wallet.lots)
         assert len({lot.number for lot in wallet.lots}) == len(wallet.lots)
         assert list(self._audit.faults(Records("u", wallet, self.entries))) == []
@@ -353,6 +373,10 @@ class LedgerLife(RuleBasedStateMachine):
         for entry in self.entries[-1:]:
             if entry.kind is EntryKind.ADJUST and entry.amount > 0:
                 assert entry.details == {"operatorId": "op", "reason": "sorry"}
+
+
+def _captured(wallet: Wallet, held: Holding, amount: int, ref: str, now: int) -> Movement:
+    return capture(wallet, held.allocation, amount, ref, held.held_at, now, began_at=held.began_at)
 
 
 def _stored(item: Item) -> Item:

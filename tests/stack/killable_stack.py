@@ -10,7 +10,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -88,7 +88,7 @@ class KillableStack(Stack):
     once. `observer` is the environment of whoever looks at the table from outside."""
 
     def __init__(self, folder: Path, stream: TextIO) -> None:
-        ports = Ports(free_port(), free_port(), free_port())
+        ports = Ports(*(free_port() for _ in range(5)))
         own = without_settings(process_environment()) | {
             **SHORT_TIMES,
             "WORKER_INTERVAL_SECONDS": "0.4",
@@ -115,9 +115,7 @@ class KillableStack(Stack):
         super().__init__(configuration, self._log, SystemClock(), _ALWAYS_AGAIN_AT_ONCE)
         self.observer = self.environment | _OBSERVER_TIMEOUTS
         self._environments = [
-            stack_environment(
-                own, Ports(port, ports.dynamodb, ports.simulators), configuration.keys
-            )
+            stack_environment(own, replace(ports, app=port), configuration.keys)
             for port in (ports.app, free_port())
         ]
         self.webs = tuple(

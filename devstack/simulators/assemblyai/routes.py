@@ -11,6 +11,8 @@ from werkzeug.wrappers import Response
 
 from devstack.simulators.assemblyai.audio import Audio, audio_at
 from devstack.simulators.assemblyai.requests import parse_request
+from devstack.simulators.assemblyai.sessions import LiveSessions
+from devstack.simulators.assemblyai.sockets import STREAM_FAULTS
 from devstack.simulators.assemblyai.transcripts import (
     AssemblyAiError,
     Transcript,
@@ -122,12 +124,14 @@ class AssemblyAi:
         "list": RESPONSE_FAULTS | {"late"},
         "delete": RESPONSE_FAULTS,
         "webhook": WEBHOOK_FAULTS,
+        "stream": STREAM_FAULTS,
     }
 
     def __init__(
         self,
         injector: FaultInjector,
         transcripts: Transcripts,
+        sessions: LiveSessions,
         api_key: str,
         address: str,
         address_of: Callable[[str], str],
@@ -135,6 +139,7 @@ class AssemblyAi:
         """`address_of` is where an address of the service leads from here."""
         self._injector = injector
         self._transcripts = transcripts
+        self.sessions = sessions
         self._api_key = api_key
         self._address = f"{address}/assemblyai"
         self._address_of = address_of
@@ -150,6 +155,7 @@ class AssemblyAi:
         routes.delete("/v2/transcript/<transcript_id>")(self.delete)
         routes.get("/__tasks")(self.tasks)
         routes.delete("/__tasks")(self.forget)
+        routes.get("/__sessions")(self.books)
         return routes
 
     def upload(self) -> Response:
@@ -225,8 +231,14 @@ class AssemblyAi:
             }
         )
 
+    def books(self) -> Response:
+        """Of the live sessions."""
+        found = self.sessions.books()
+        return json_response({"sessions": found})
+
     def forget(self) -> Response:
         self._transcripts.reset()
+        self.sessions.reset()
         return self.tasks()
 
     def _audio(self, request: TranscriptRequest) -> Audio:

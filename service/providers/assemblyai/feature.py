@@ -1,5 +1,7 @@
 """AssemblyAI as a provider of transcripts, where a key is configured."""
 
+from functools import partial
+
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, Feature, Parts
 from service.providers.assemblyai.client import AssemblyAi, AssemblyAiCalls
@@ -9,25 +11,36 @@ from service.providers.assemblyai.credentials import (
     parse_assemblyai_keys,
 )
 from service.providers.assemblyai.settings import AssemblyAiSettings
+from service.providers.assemblyai.streaming import AssemblyAiSpeech
 from service.providers.base import TranscriptionProvider
 from service.providers.http import ProviderHttp
+from service.providers.speech import SpeechProvider
 
 
 def build(core: Core, parts: Parts) -> Feature:
     if not core.section(AssemblyAiSettings).is_configured:
         return Feature()
-    provider = parts.replacement_or(TranscriptionProvider, lambda: _assemblyai(core))
-    return Feature(operations={TranscriptionProvider: provider})
+    credentials = AssemblyAiCredentials(partial(_read_keys, core), core.clock)
+    provider = parts.replacement_or(TranscriptionProvider, lambda: _assemblyai(core, credentials))
+    speech = parts.replacement_or(SpeechProvider, lambda: _speech(core, credentials))
+    return Feature(operations={TranscriptionProvider: provider, SpeechProvider: speech})
 
 
-def _assemblyai(core: Core) -> AssemblyAi:
+def _read_keys(core: Core) -> AssemblyAiKeys:
+    settings = core.section(AssemblyAiSettings)
+    if settings.assemblyai_api_key_secret_name:
+        return parse_assemblyai_keys(core.read_secret(settings.assemblyai_api_key_secret_name))
+    return AssemblyAiKeys(settings.assemblyai_api_key, settings.assemblyai_callback_secret)
+
+
+def _speech(core: Core, credentials: AssemblyAiCredentials) -> AssemblyAiSpeech:
+    url = core.section(AssemblyAiSettings).assemblyai_streaming_url
+    return AssemblyAiSpeech(url, credentials, core.metrics, core.tls)
+
+
+def _assemblyai(core: Core, credentials: AssemblyAiCredentials) -> AssemblyAi:
     settings = core.section(AssemblyAiSettings)
     cipher = TokenCipher(core.keyring.token_keys)
-
-    def read_keys() -> AssemblyAiKeys:
-        if settings.assemblyai_api_key_secret_name:
-            return parse_assemblyai_keys(core.read_secret(settings.assemblyai_api_key_secret_name))
-        return AssemblyAiKeys(settings.assemblyai_api_key, settings.assemblyai_callback_secret)
 
     def job_of(callback_url: str) -> str | None:
         """The job whose callback has that address (`Jobs` makes it)."""
@@ -36,7 +49,7 @@ def _assemblyai(core: Core) -> AssemblyAi:
 
     return AssemblyAi(
         ProviderHttp(core.clock, core.tls),
-        AssemblyAiCredentials(read_keys, core.clock),
+        credentials,
         core.clock,
         core.metrics,
         AssemblyAiCalls(

@@ -1,9 +1,12 @@
 """How AssemblyAI is called."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.core.settings import CoreSettings, Secret, Section, Sections, Url, setting
+
+_SOCKET_URL = re.compile(r"wss?://[A-Za-z0-9.\[\]:-]{1,255}(/[\w./-]*)?")
 
 SPEECH_MODELS = ("universal-2", "universal-3-pro")
 
@@ -26,6 +29,10 @@ class AssemblyAiSettings(Section):
     assemblyai_speech_model: str = setting(
         "universal-2", f"speech model: {', '.join(SPEECH_MODELS)}", choices=SPEECH_MODELS
     )
+    assemblyai_streaming_url: str = setting(
+        "wss://streaming.assemblyai.com",
+        "AssemblyAI's address of live sessions; in the EU wss://streaming.eu.assemblyai.com",
+    )
     assemblyai_create_seconds: float = setting(
         8.0, "longest time for all tries of one create together"
     )
@@ -44,3 +51,9 @@ class AssemblyAiSettings(Section):
             )
         if self.assemblyai_api_key and not self.assemblyai_callback_secret:
             yield "ASSEMBLYAI_CALLBACK_SECRET is missing: callbacks would be unsigned"
+        if not _SOCKET_URL.fullmatch(self.assemblyai_streaming_url):
+            yield "ASSEMBLYAI_STREAMING_URL must be a ws(s) address, such as wss://host"
+
+    def production_rules(self) -> Iterator[str]:
+        if not self.assemblyai_streaming_url.startswith("wss:"):
+            yield "ASSEMBLYAI_STREAMING_URL must be wss in production"

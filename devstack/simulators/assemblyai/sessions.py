@@ -1,0 +1,90 @@
+"""AssemblyAI's own records of live sessions: what each was sent, and what it would bill."""
+
+import threading
+import uuid
+from dataclasses import dataclass, replace
+
+from service.core.clock import Clock
+
+MAX_SESSIONS = 10_000
+
+
+@dataclass(frozen=True)
+class LiveSession:
+    """One session. Billed is how long it was open, idle or not; times are monotonic seconds."""
+
+    session_id: str
+    sample_rate: int
+    encoding: str
+    began: float
+    audio_bytes: int = 0
+    ended: float | None = None
+    how: str = ""
+
+    @property
+    def audio_seconds(self) -> int:
+        width = 1 if self.encoding == "pcm_mulaw" else 2
+        return self.audio_bytes // (self.sample_rate * width)
+
+    def seconds(self, now: float) -> int:
+        """Audio that is sent faster than it is spoken takes its time all the same."""
+        until = now if self.ended is None else self.ended
+        return max(int(until - self.began), self.audio_seconds)
+
+
+class LiveSessions:
+    """All sessions of the account. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._all: dict[str, LiveSession] = {}
+
+    def begin(self, sample_rate: int, encoding: str) -> str:
+        session = LiveSession(str(uuid.uuid4()), sample_rate, encoding, self._clock.monotonic())
+        with self._guard:
+            if len(self._all) >= MAX_SESSIONS:
+                self._all.pop(next(iter(self._all)))
+            self._all[session.session_id] = session
+        return session.session_id
+
+    def add_audio(self, session_id: str, size: int) -> LiveSession:
+        """After so many bytes of audio more."""
+        with self._guard:
+            found = self._all[session_id]
+            grown = replace(found, audio_bytes=found.audio_bytes + size)
+            self._all[session_id] = grown
+            return grown
+
+    def end(self, session_id: str, how: str) -> tuple[int, int]:
+        """Seconds of audio, and of the session. Only the first end counts."""
+        now = self._clock.monotonic()
+        with self._guard:
+            found = self._all[session_id]
+            if found.ended is None:
+                found = replace(found, ended=now, how=how)
+                self._all[session_id] = found
+            return found.audio_seconds, found.seconds(now)
+
+    def books(self) -> list[dict[str, object]]:
+        now = self._clock.monotonic()
+        with self._guard:
+            return [
+                {
+                    "id": each.session_id,
+                    "audio_seconds": each.audio_seconds,
+                    "billed_seconds": each.seconds(now),
+                    "is_open": each.ended is None,
+                    "how": each.how,
+                }
+                for each in self._all.values()
+            ]
+
+    def follow(self, clock: Clock) -> None:
+        """Begins anew, by another clock."""
+        self.reset()
+        self._clock = clock
+
+    def reset(self) -> None:
+        with self._guard:
+            self._all.clear()

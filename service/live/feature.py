@@ -1,0 +1,97 @@
+"""Live transcription: a kind of work for `jobs`, the route of its tickets, and what the relay runs.
+Without a vendor of transcripts there is none of it."""
+
+from service.catalog.operations import Catalog
+from service.core.settings import CoreSettings, SettingsError
+from service.core.token_cipher import TokenCipher
+from service.feature import Core, Declaration, Feature, Parts
+from service.jobs.operations import Jobs
+from service.jobs.work import Operations
+from service.live import keys
+from service.live.checks import segment_check
+from service.live.entities import STREAM_PATH
+from service.live.operations import Live
+from service.live.personal_data import SegmentData
+from service.live.routes import live_blueprint
+from service.live.serving import Relay, RelayLimits
+from service.live.sessions import SessionLimits
+from service.live.settings import GRACE_SECONDS, LiveSettings
+from service.live.tickets import Tickets
+from service.live.work import LiveTranscribing
+from service.providers.assemblyai.settings import AssemblyAiSettings
+from service.providers.speech import SpeechProvider
+from service.results.operations import Results
+from service.web.settings import WebSettings
+
+
+def build(core: Core, parts: Parts) -> Feature:
+    data = SegmentData(core.table)
+    checks = (segment_check(),)
+    if not core.section(AssemblyAiSettings).is_configured:
+        return Feature(checks=checks, erasure=data.steps)
+    settings = core.section(LiveSettings)
+    work = LiveTranscribing(
+        parts.get(Catalog),
+        parts.get(SpeechProvider),
+        parts.get(Results),
+        core.table,
+        core.data_keys,
+        core.clock,
+        settings.live_slice_seconds,
+        settings.live_max_seconds,
+        GRACE_SECONDS,
+    )
+    parts.get(Operations).register_session(work)
+    cipher = TokenCipher(core.keyring.token_keys)
+    live = Live(
+        parts.get(Jobs),
+        work,
+        Tickets(cipher, core.clock, core.ids, settings.live_ticket_seconds),
+        core.table,
+        core.data_keys,
+        core.clock,
+        settings.live_slice_seconds,
+        settings.live_max_seconds,
+    )
+    url = settings.live_url or _address(core.settings.core)
+    return Feature(
+        operations={Live: live},
+        blueprints=lambda: (live_blueprint(live, url),),
+        checks=checks,
+        erasure=data.steps,
+    )
+
+
+def relay_of(parts: Parts) -> Relay:
+    """The relay over those parts. Raises `SettingsError` where no vendor is configured."""
+    core = parts.core
+    if not core.section(AssemblyAiSettings).is_configured:
+        raise SettingsError(["The relay needs ASSEMBLYAI_API_KEY_SECRET_NAME"])
+    settings, web = core.section(LiveSettings), core.section(WebSettings)
+    return Relay(
+        parts.get(Live),
+        parts.get(SpeechProvider),
+        core.table.ready,
+        core.clock,
+        web.cors_allowed_origins,
+        RelayLimits(
+            settings.live_connections,
+            settings.user_live_connections,
+            settings.live_threads,
+            settings.live_drain_seconds,
+        ),
+        SessionLimits(
+            settings.live_max_seconds,
+            settings.live_idle_seconds,
+            settings.live_silence_seconds,
+        ),
+    )
+
+
+def _address(core: CoreSettings) -> str:
+    """The relay stands behind the same name as the web process."""
+    scheme, _, rest = core.public_url.rstrip("/").partition("://")
+    return f"{'wss' if scheme == 'https' else 'ws'}://{rest}{STREAM_PATH}"
+
+
+LIVE = Declaration(name="live", build=build, settings=LiveSettings, items=keys.ITEMS)

@@ -1,0 +1,224 @@
+"""What goes in and out of the route of live sessions."""
+
+from marshmallow import fields, validate
+
+from service.core.amounts import credits_number
+from service.core.clock import iso
+from service.jobs.entities import Failure
+from service.jobs.schemas import JobErrorFields, JobFields
+from service.live.entities import (
+    DEFAULT_RATE,
+    ENGLISH,
+    FAILURES,
+    LANGUAGES,
+    SAMPLE_RATES,
+    Ending,
+)
+from service.providers.speech import Encoding
+from service.web.schemas import (
+    DeviceFingerprint,
+    IntegerInput,
+    StrictSchema,
+    Text,
+    credits_field,
+)
+
+EXAMPLE_REQUEST = {"Fingerprint": "fp-4be1a2c09d", "sampleRate": 16000, "language": "en"}
+_EXAMPLE_URL = "/transcriptions/job_01kbz3c8e0q2m5v9s7t4x6y8z0"
+
+
+class LiveRequestSchema(StrictSchema):
+    """The body of `POST /transcriptions/stream`."""
+
+    google_id = Text(
+        data_key="GoogleID",
+        load_default=None,
+        allow_none=False,
+        max_length=255,
+        metadata={
+            "description": "The user's Google id: the `sub` of the ID token. Can be left out "
+            "when a token is sent.",
+            "example": "110248495921238986420",
+        },
+    )
+    fingerprint = DeviceFingerprint(
+        data_key="Fingerprint",
+        required=True,
+        max_length=512,
+        metadata={
+            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
+            "What many devices send alike, such as `undefined`, `n/a` or zeros, is refused.",
+            "example": "fp-4be1a2c09d",
+        },
+    )
+    sample_rate = IntegerInput(
+        data_key="sampleRate",
+        load_default=DEFAULT_RATE,
+        validate=validate.OneOf(SAMPLE_RATES),
+        metadata={
+            "description": "Samples per second of the audio that is going to be sent.",
+            "example": 16000,
+        },
+    )
+    encoding = fields.String(
+        load_default=Encoding.PCM_S16LE.value,
+        validate=validate.OneOf([each.value for each in Encoding]),
+        metadata={
+            "description": "How it is encoded: 16-bit little-endian PCM or mu-law; mono, without "
+            "a container.",
+            "example": Encoding.PCM_S16LE.value,
+        },
+    )
+    language = fields.String(
+        load_default=ENGLISH,
+        validate=validate.OneOf(LANGUAGES),
+        metadata={
+            "description": "`en`: English. `multi`: English, Spanish, French, German, Italian "
+            "and Portuguese, detected while it is spoken.",
+            "example": ENGLISH,
+        },
+    )
+
+
+class LiveQuoteSchema(StrictSchema):
+    """What the first slice of the session would hold now."""
+
+    operation = fields.String(
+        required=True,
+        metadata={"description": "What is priced.", "example": "assemblyai:live"},
+    )
+    cost = credits_field("What the first slice holds; only whole seconds relayed are charged.")
+    available = credits_field("What can be spent.")
+    slice_seconds = fields.Integer(
+        required=True,
+        data_key="sliceSeconds",
+        metadata={"description": "How long a slice lasts.", "example": 120},
+    )
+    affordable_seconds = fields.Integer(
+        required=True,
+        data_key="affordableSeconds",
+        metadata={
+            "description": "How many seconds of the first slice the balance affords.",
+            "example": 120,
+        },
+    )
+
+
+class LiveTicketSchema(StrictSchema):
+    """Where to open the session, and the ticket for it."""
+
+    url = fields.String(
+        required=True,
+        metadata={
+            "description": "The address of the WebSocket.",
+            "example": "wss://api.example.com/transcriptions/stream",
+        },
+    )
+    protocol = fields.String(
+        required=True,
+        metadata={
+            "description": "The subprotocol to offer, next to `ticket.` and the ticket.",
+            "example": "farebox.live.v1",
+        },
+    )
+    ticket = fields.String(
+        required=True,
+        metadata={
+            "description": "Good for one session. Show it as a subprotocol, never in a log.",
+            "example": "gAAAAABpJ0",
+        },
+    )
+    expires_at = fields.String(
+        required=True,
+        data_key="expiresAt",
+        metadata={
+            "description": "Until when a session can be begun with it.",
+            "format": "date-time",
+            "example": "2026-11-21T09:01:00.000Z",
+        },
+    )
+    quote = fields.Nested(
+        LiveQuoteSchema, required=True, metadata={"description": "What it would cost."}
+    )
+
+
+class LiveErrorSchema(JobErrorFields):
+    """Why a session was not charged."""
+
+    code = fields.String(
+        required=True,
+        validate=validate.OneOf([str(code) for code in FAILURES]),
+        metadata={"description": "A word for programs.", "example": Failure.INTERRUPTED.value},
+    )
+
+
+class LiveJobSchema(JobFields):
+    """A live session's job as its owner sees it."""
+
+    transcript_url = fields.String(
+        required=True,
+        data_key="transcriptUrl",
+        allow_none=True,
+        metadata={
+            "description": "Where the transcript is, once it is there.",
+            "example": _EXAMPLE_URL,
+        },
+    )
+    audio_seconds = fields.Integer(
+        required=True,
+        data_key="audioSeconds",
+        allow_none=True,
+        metadata={"description": "Whole seconds that were relayed.", "example": 184},
+    )
+    language = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The language, as requested.", "example": "en"},
+    )
+    words = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "How many words were spoken.", "example": 421},
+    )
+    ending = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf([*(each.value for each in Ending), "interrupted"]),
+        metadata={"description": "Why the session ended.", "example": Ending.FINISHED.value},
+    )
+    error = fields.Nested(
+        LiveErrorSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why a FAILED job failed, in our words."},
+    )
+
+
+def ticket_body(
+    url: str,
+    protocol: str,
+    ticket: str,
+    expires_at: int,
+    quote: dict[str, object],
+) -> dict[str, object]:
+    """The response of `POST /transcriptions/stream`."""
+    return {
+        "url": url,
+        "protocol": protocol,
+        "ticket": ticket,
+        "expiresAt": iso(expires_at),
+        "quote": quote,
+    }
+
+
+def quote_body(
+    operation: str, cost: int, available: int, slice_seconds: int, affordable_seconds: int
+) -> dict[str, object]:
+    """Amounts are thousandths."""
+    return {
+        "operation": operation,
+        "cost": credits_number(cost),
+        "available": credits_number(available),
+        "sliceSeconds": slice_seconds,
+        "affordableSeconds": affordable_seconds,
+    }

@@ -1,0 +1,53 @@
+"""How live sessions are held, relayed and bounded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from service.core.settings import Section, Sections, more_than, setting
+from service.ledger.settings import LedgerSettings
+
+# Beyond the end of what is held: writing the result, the wallet's deadline, clock skew.
+GRACE_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveSettings(Section):
+    live_url: str = setting(
+        "", "address of the relay's WebSocket; empty: PUBLIC_URL as wss, with its path"
+    )
+    live_host: str = setting("127.0.0.1", "address that the relay listens on")
+    live_port: int = setting(8080, "port of the relay")
+    live_slice_seconds: int = setting(120, "how much of a live session is held at once", minimum=30)
+    live_max_seconds: int = setting(10_800, "longest live session", minimum=60)
+    live_ticket_seconds: float = setting(60.0, "how long a ticket can begin a live session")
+    live_idle_seconds: int = setting(
+        30, "how far audio may fall behind before its live session ends", minimum=5
+    )
+    live_silence_seconds: int = setting(
+        60, "after how long without a word a live session ends", minimum=5
+    )
+    live_connections: int = setting(250, "live sessions of one relay; more are refused")
+    user_live_connections: int = setting(3, "how many of them one user may have")
+    live_threads: int = setting(16, "threads of one relay that call the table")
+    live_drain_seconds: float = setting(
+        20.0, "how long a relay that ends may take to settle its sessions"
+    )
+
+    def rules(self, settings: Sections) -> Iterator[str]:
+        ledger = settings.section(LedgerSettings)
+        yield from more_than(
+            [
+                (
+                    "60 seconds of grace",
+                    GRACE_SECONDS,
+                    "twice TRANSACTION_DEADLINE_SECONDS + 20",
+                    2 * ledger.transaction_deadline_seconds + 20,
+                )
+            ]
+        )
+        if self.live_max_seconds < self.live_slice_seconds:
+            yield "LIVE_MAX_SECONDS must not be less than LIVE_SLICE_SECONDS"
+        if self.user_live_connections > self.live_connections:
+            yield "USER_LIVE_CONNECTIONS must not be more than LIVE_CONNECTIONS"
+        if self.live_url and not self.live_url.startswith(("ws://", "wss://")):
+            yield "LIVE_URL must be a ws(s) address"

@@ -1,0 +1,268 @@
+"""What a session holds grows by exactly what its wallet pays, whatever happens to the write."""
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from service.core.amounts import credits_of
+from service.core.errors import FareboxError
+from service.core.principal import Principal
+from service.ledger.entities import (
+    AccountClosing,
+    EntryKind,
+    InsufficientCredits,
+    Movement,
+    OutcomeUnknown,
+    StaleRead,
+    Wallet,
+    WalletFrozen,
+)
+from service.ledger.lots import LotKind
+from service.ledger.movements import begin_closing, freeze, grant
+from service.ledger.operations import Proposal
+from service.live.entities import LiveBody, NewSession, OpenSession
+from service.live.operations import Live, Outcome
+from service.live.utterances import transcript_of_segments
+from service.providers.speech import SpeechProvider
+from service.sessions.ceilings import SessionEnded
+from service.storage.writes import Update, When
+from tests.doubles.service_harness import ServiceHarness, memory_world
+from tests.live.test_dead_relays import segment
+from tests.sessions.minted import ceiling, minted
+
+ANN = Principal("https://accounts.google.com", "ann", "ann@example.com")
+
+
+class Vendor:
+    """Is named, and never called."""
+
+    name = "assemblyai"
+
+    def model_of(self, language: str) -> str:
+        return f"model of {language}"
+
+
+def settings(**options: Any) -> dict[str, Any]:
+    return {
+        "replacements": {SpeechProvider: Vendor()},
+        "assemblyai_api_key_secret_name": "assemblyai",
+        "public_url": "https://farebox.example",
+        "jitter": lambda: 1.0,
+        **options,
+    }
+
+
+@pytest.fixture
+def world(client: Any, table_name: str) -> ServiceHarness:
+    return ServiceHarness(client, table_name, **settings())
+
+
+def live(world: ServiceHarness) -> Live:
+    return world.parts.get(Live)
+
+
+def opened(world: ServiceHarness, who: Principal = ANN) -> OpenSession:
+    issued = live(world).issue(NewSession(who, f"phone of {who.subject}", LiveBody(8000)))
+    return live(world).open(issued.ticket)
+
+
+def kinds(world: ServiceHarness) -> list[str]:
+    return [entry.kind.value for entry in world.ledger.entries("ann")]
+
+
+def finish(world: ServiceHarness, session: OpenSession, seconds: int) -> int:
+    """Returns what was captured."""
+    words = transcript_of_segments([segment(0, seconds, "words")])
+    ended = live(world).conclude(session.job, Outcome("finished", seconds, words))
+    return ended.captured
+
+
+def is_whole(world: ServiceHarness) -> bool:
+    assert [each.what for each in world.audit().violations] == []
+    return world.wallet().held == 0
+
+
+def moves(world: ServiceHarness, user_id: str, movement: Any) -> None:
+    def propose(snapshot: Any, now: int) -> Proposal:
+        made: Movement = movement(snapshot.wallet, now)
+        return Proposal(made)
+
+    world.ledger.move(user_id, propose, lambda _: False)
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "conflict", "throttle"])
+def test_a_write_that_is_disturbed_extends_once(world: ServiceHarness, fault: str) -> None:
+    session = opened(world)
+    world.wire().plan("TransactWriteItems", fault)
+    job, seconds = live(world).extend(session.job, session.seconds)
+    assert (seconds, job.held) == (120, 40)
+    assert job == world.job(job.job_id)
+    assert kinds(world) == ["INITIAL", "HOLD", "EXTEND"]
+    assert finish(world, OpenSession(job, session.body, 240, 0.0), 200) == 34
+    assert is_whole(world)
+
+
+def test_a_write_without_an_outcome_is_found_by_the_next_try(world: ServiceHarness) -> None:
+    """Stored, and no response to anything until the deadline: it counts once it is read back."""
+    session = opened(world)
+    wire = world.wire()
+    wire.plan("TransactWriteItems", "lost-answer")
+    wire.plan("TransactGetItems", "unreachable", skip=1, times=1000)
+    with pytest.raises(OutcomeUnknown):
+        live(world).extend(session.job, session.seconds)
+    wire.leave()
+    job, seconds = live(world).extend(session.job, session.seconds)
+    assert (seconds, job.held) == (120, 40)
+    assert kinds(world) == ["INITIAL", "HOLD", "EXTEND"]
+    assert finish(world, OpenSession(job, session.body, 240, 0.0), 10) == 2
+    assert is_whole(world)
+
+
+def test_a_late_extension_and_a_settlement_never_both_count(world: ServiceHarness) -> None:
+    """Its relay settles by what it has read; what lands in between holds more than that."""
+    session = opened(world)
+    live(world).extend(session.job, session.seconds)
+    assert finish(world, session, 60) == 10
+    with pytest.raises(StaleRead):
+        live(world).extend(session.job, session.seconds)
+    assert is_whole(world)
+
+
+def test_many_at_once_extend_by_one_slice_each_time(world: ServiceHarness) -> None:
+    session = opened(world)
+
+    def attempt(_: int) -> int:
+        try:
+            return live(world).extend(session.job, session.seconds)[0].held
+        except StaleRead:
+            return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(attempt, range(8)))
+    assert set(found) <= {0, 40}
+    assert kinds(world) == ["INITIAL", "HOLD", "EXTEND"]
+    world.work_until(400)
+    assert is_whole(world)
+
+
+def small(**options: Any) -> ServiceHarness:
+    return memory_world(**settings(**options))
+
+
+def test_the_last_credits_extend_by_what_they_afford() -> None:
+    world = small(welcome_credits=Decimal("0.025"))
+    session = opened(world)
+    job, seconds = live(world).extend(session.job, session.seconds)
+    assert (seconds, job.held) == (30, 25)
+    with pytest.raises(InsufficientCredits):
+        live(world).extend(job, session.seconds + seconds)
+    assert world.job(job.job_id) == job
+    assert finish(world, OpenSession(job, session.body, 150, 0.0), 149) == 25
+    assert is_whole(world)
+
+
+def test_less_than_fifteen_seconds_extend_nothing() -> None:
+    world = small(welcome_credits=Decimal("0.022"))
+    session = opened(world)
+    before = world.items()
+    with pytest.raises(InsufficientCredits):
+        live(world).extend(session.job, session.seconds)
+    assert world.items() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "error"), [(freeze, WalletFrozen), (begin_closing, AccountClosing)]
+)
+def test_a_wallet_that_is_not_open_extends_nothing_and_settles(
+    change: Any, error: type[FareboxError]
+) -> None:
+    """Someone who is being erased: the session ends with its slice."""
+    world = small()
+    session = opened(world)
+    moves(world, "ann", lambda wallet, now: change(wallet, "r", now))
+    with pytest.raises(error):
+        live(world).extend(session.job, session.seconds)
+    assert finish(world, session, 30) == 5
+    assert world.wallet().held == 0
+
+
+def test_a_sessions_ceiling_counts_what_is_added_and_gets_back_what_is_not_spent() -> None:
+    world = small()
+    who = minted(world, limit=Decimal("0.03"))
+    session = opened(world, who)
+    job, seconds = live(world).extend(session.job, session.seconds)
+    assert (seconds, ceiling(world, who).used) == (60, 30)
+    with pytest.raises(InsufficientCredits):
+        live(world).extend(job, 180)
+    finish(world, OpenSession(job, session.body, 180, 0.0), 60)
+    assert ceiling(world, who).used == 10
+    assert [each.what for each in world.audit().violations] == []
+
+
+def test_a_session_that_was_ended_extends_nothing() -> None:
+    world = small()
+    who = minted(world, limit=Decimal(1))
+    session = opened(world, who)
+    key = ceiling(world, who).key
+    ended = {"endedAt": "2026-11-21T09:00:00.000Z"}
+    world.table.write(Update(key, When(), set=ended))
+    with pytest.raises(SessionEnded):
+        live(world).extend(session.job, session.seconds)
+    assert world.job(session.job.job_id, who.subject) == session.job
+
+
+def test_the_days_limit_counts_what_is_added() -> None:
+    world = small(max_credits_per_day=Decimal("0.03"))
+    session = opened(world)
+    job, seconds = live(world).extend(session.job, session.seconds)
+    assert (seconds, world.wallet().spent_today) == (60, 30)
+    finish(world, OpenSession(job, session.body, 180, 0.0), 60)
+    assert world.wallet().spent_today == 10
+
+
+def test_what_was_held_on_two_days_does_not_count_back() -> None:
+    world = small()
+    session = opened(world)
+    world.clock.advance(90.0)
+    world.clock.set((world.clock.now() // 86_400_000 + 1) * 86_400_000 - 1000)
+    first = opened(world)
+    world.clock.advance(60.0)
+    job, _ = live(world).extend(first.job, first.seconds)
+    assert world.wallet().spent_today == 20
+    finish(world, OpenSession(job, first.body, 240, 0.0), 6)
+    assert world.wallet().spent_today == 20
+    finish(world, session, 6)
+    assert is_whole(world)
+
+
+def test_the_houses_budget_pays_for_what_is_added_and_gets_it_back() -> None:
+    world = small(house_credits_per_day=Decimal("0.05"))
+    session = opened(world)
+    job, _ = live(world).extend(session.job, session.seconds)
+    with pytest.raises(FareboxError, match="as much paid work"):
+        live(world).extend(job, 240)
+    finish(world, OpenSession(job, session.body, 240, 0.0), 6)
+    assert opened(world).job.held == 20
+
+
+def test_lots_that_pay_one_after_the_other_all_come_back() -> None:
+    world = small(welcome_credits=Decimal("0.03"))
+    session = opened(world)
+
+    def granted(wallet: Wallet, now: int) -> Movement:
+        return grant(wallet, LotKind.PAID, 50, None, "g", now)
+
+    moves(world, "ann", granted)
+    job, _ = live(world).extend(session.job, session.seconds)
+    job, _ = live(world).extend(job, 240)
+    assert [part.taken for part in job.allocation] == [30, 30]
+    ended = live(world).decline(job, "NOTHING_RELAYED")
+    assert credits_of(ended.returned) == Decimal("0.06")
+    assert [(lot.kind, lot.remaining) for lot in world.wallet().lots] == [
+        (LotKind.FREE, 30),
+        (LotKind.PAID, 50),
+    ]
+    assert EntryKind.EXTEND.value in kinds(world)
+    assert is_whole(world)
