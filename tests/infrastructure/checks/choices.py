@@ -31,6 +31,10 @@ BROKEN: tuple[tuple[str, Mapping[str, str], tuple[str, ...]], ...] = (
     ("production", {"NatGateways": "single"}, ("Production needs NatGateways",)),
     ("production", {"NatGateways": "none"}, ("Production needs NatGateways",)),
     ("production", {"TrustBareGoogleId": "true"}, ("Production never trusts",)),
+    ("production", {"OnlySpot": "true"}, ("Production never runs on Spot",)),
+    ("production", {"AllowedCidr": "192.0.2.0/24"}, ("Production is for everyone",)),
+    ("production", {"AlertEmail": "", "PagerUrl": ""}, ("Production needs AlertEmail",)),
+    ("production", {"AlertEmail": ""}, ()),
     (
         "production",
         {"GoogleClientIds": ""},
@@ -70,8 +74,12 @@ REFUSED: tuple[Mapping[str, str], ...] = (
     {"ZoneCount": "1"},
     {"ZoneCount": "4"},
     {"CpuArchitecture": "MIPS"},
-    {"WebSize": "tiny"},
-    {"WorkerSize": "tiny"},
+    {"WebSize": "nano"},
+    {"WorkerSize": "nano"},
+    {"OnlySpot": "yes"},
+    {"FirstDeployment": "yes"},
+    {"AllowedCidr": "everyone"},
+    {"WorkerIntervalSeconds": "0.1"},
     {"WebMinTasks": "0"},
     {"WorkerMinTasks": "0"},
     {"WebMaxTasks": "0"},
@@ -107,7 +115,11 @@ REFUSED: tuple[Mapping[str, str], ...] = (
 # Sizes and limits that no setting has, and what they are by default.
 DEFAULTS = {
     "Stage": "dev",
-    "CpuArchitecture": "X86_64",
+    "CpuArchitecture": "ARM64",
+    "AllowedCidr": "0.0.0.0/0",
+    "OnlySpot": "false",
+    "FirstDeployment": "false",
+    "WorkerIntervalSeconds": "1",
     "VpcCidr": "10.40.0.0/16",
     "ZoneCount": "3",
     "NatGateways": "none",
@@ -136,7 +148,17 @@ DEFAULTS = {
 }
 # Each stage's own: a year of logs where money is, three zones, room to grow tenfold.
 CHOSEN: Mapping[str, Mapping[str, str]] = {
-    "dev": {"LogRetentionDays": "14", "ZoneCount": "2", "NatGateways": "none"},
+    "dev": {
+        "LogRetentionDays": "14",
+        "ZoneCount": "2",
+        "NatGateways": "none",
+        "WebSize": "tiny",
+        "WorkerSize": "tiny",
+        "WebMaxTasks": "1",
+        "WorkerMaxTasks": "1",
+        "OnlySpot": "true",
+        "WorkerIntervalSeconds": "5",
+    },
     "staging": {"LogRetentionDays": "30", "ZoneCount": "2", "NatGateways": "single"},
     "production": {
         "LogRetentionDays": "365",
@@ -150,8 +172,10 @@ CHOSEN: Mapping[str, Mapping[str, str]] = {
         "SpotWeight": "3",
     },
 }
-# Half a processor for each process, and memory that Fargate offers with it.
+# Half a processor for each process, a quarter for the only one, and memory that Fargate offers with
+# it.
 SIZES = {
+    "tiny": ("256", "512", "1"),
     "small": ("512", "1024", "2"),
     "medium": ("1024", "2048", "2"),
     "large": ("2048", "4096", "4"),

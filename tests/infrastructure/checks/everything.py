@@ -74,12 +74,15 @@ _THEMES = (
 
 # Of what dev does without (`stacks.only_dev_is_without_firewall_alarms_and_scaling`).
 _OF_GUARDED_STAGES = (alarms, scaling)
+_EVERYWHERE = {scaling.tasks_on_demand_come_first_and_spot_after}
 
 
 def checks() -> dict[str, Check]:
     """Every check, by `theme.name`. A check yields one sentence for each fault of a deployment."""
     return {
-        f"{_theme(module)}.{name}": _where_guarded(check) if module in _OF_GUARDED_STAGES else check
+        f"{_theme(module)}.{name}": _where_guarded(check)
+        if module in _OF_GUARDED_STAGES and check not in _EVERYWHERE
+        else check
         for module in _THEMES
         for name, check in _of(module).items()
     }

@@ -131,6 +131,12 @@ def tasks_on_demand_come_first_and_spot_after(deployment: Deployment) -> Iterato
     for name, service in deployment.service.of("ECS::Service").items():
         low = int(parameters[f"{name.removesuffix('Service')}MinTasks"])
         strategy = {one["CapacityProvider"]: one for one in service["CapacityProviderStrategy"]}
+        if service["Cluster"] != "<Cluster>" or service["AvailabilityZoneRebalancing"] != "ENABLED":
+            yield f"{name} runs in {service['Cluster']}, or stays where a zone failed"
+        if parameters["OnlySpot"] == "true":
+            if set(strategy) != {"FARGATE_SPOT"} or int(strategy["FARGATE_SPOT"]["Weight"]) != 1:
+                yield f"{name} must run on Spot alone, not on {sorted(strategy)}"
+            continue
         if set(strategy) != {"FARGATE", "FARGATE_SPOT"} - (
             {"FARGATE_SPOT"} if len(strategy) == 1 else set()
         ):
@@ -141,8 +147,6 @@ def tasks_on_demand_come_first_and_spot_after(deployment: Deployment) -> Iterato
         found = [_on_demand(strategy, count) for count in (low, low + 1 + weight)]
         if found != [low, low + 1]:
             yield f"{name} has {found} tasks on demand of {low} and {low + 1 + weight}"
-        if service["Cluster"] != "<Cluster>" or service["AvailabilityZoneRebalancing"] != "ENABLED":
-            yield f"{name} runs in {service['Cluster']}, or stays where a zone failed"
 
 
 def _tracking(deployment: Deployment, target: str) -> dict[str, Mapping[str, Any]]:
