@@ -5,6 +5,7 @@ import random
 import ssl
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from service.audit.feature import AUDIT
 from service.billing.feature import BILLING
 from service.bulk_grants.feature import BULK_GRANTS
 from service.catalog.feature import CATALOG
+from service.compatible.feature import COMPATIBLE
 from service.core.clock import Clock, SystemClock
 from service.core.ids import RandomIds
 from service.core.keyring import Keyring, read_keyring
@@ -123,6 +125,7 @@ FEATURES: tuple[Declaration, ...] = (
     TRANSCRIPTION,
     LIVE,
     TEXT,
+    COMPATIBLE,
     ANALYTICS,
     AUDIT,
     FINANCE,
@@ -140,6 +143,7 @@ TAGS = {
     "uploads": "Files that have been sent: what was found in them.",
     "transcriptions": "Turn a recording into text, captions and words with their times.",
     "ai": "Have texts written, all at once or as a stream, and find them again.",
+    "v1": "OpenAI's own routes: any client of theirs writes texts here.",
     "jobs": "Follow paid work from its hold to its result, and list what you have requested.",
     "credits": "What you can spend, what is held for open jobs, and where it came from.",
     "stripe": "Buy credits and subscriptions through Stripe, and follow what you have bought.",
@@ -231,7 +235,8 @@ def create_app(parts: Parts) -> Flask:
             app.register_blueprint(blueprint)
     app.register_blueprint(health_blueprint(core.table.ready, web.drain_flag_path, core.clock))
     log_requests(app, core.clock, core.metrics, production=settings.production)
-    register_errors(app, core.metrics)
+    shapes = tuple(each for one in parts.features.values() for each in one.error_shapes)
+    register_errors(app, core.metrics, shapes)
     for feature in parts.features.values():
         for hook in feature.hooks:
             hook(app)
@@ -239,7 +244,8 @@ def create_app(parts: Parts) -> Flask:
     origins = (*web.cors_allowed_origins, *origins_of_start_page(start_url))
     allow_origins(app, origins, web.cors_allowed_headers, core.clock)
     about = About(version=VERSION, public_url=settings.core.public_url, tags=TAGS)
-    document = cache(partial(build_document, app, about, SHARED_ERRORS))
+    shared = replace(SHARED_ERRORS, shapes=shapes)
+    document = cache(partial(build_document, app, about, shared))
     app.extensions[DOCUMENT] = document
     app.register_blueprint(openapi_blueprint(document))
     app.register_blueprint(docs_blueprint(document, _local(settings, web.local_token_url)))

@@ -26,6 +26,7 @@ from service.storage.key_registry import KeyRegistry
 from service.storage.keys import DueKind, ItemKind
 from service.storage.objects import Objects
 from service.storage.table import Table
+from service.web.error_shapes import ErrorShape
 
 Part = TypeVar("Part")
 
@@ -67,13 +68,15 @@ class Feature:
 
     `operations` are found by later features under the type that they are published as.
     `blueprints` makes the routes: most of what building a process costs, so only one that serves
-    them calls it. `hooks` are applied to the web application before any route of it is served.
+    them calls it. `hooks` are applied to the web application before any route of it is served;
+    `error_shapes` are those of the addresses whose errors do not come in the envelope.
     `sweeps` run in the worker, `web_sweeps` in every web process; `closing` when a process ends as
     it should. `erasure` and `exports` are for everything that the feature holds of a user."""
 
     operations: Mapping[type[Any], object] = field(default_factory=dict)
     blueprints: Callable[[], tuple[Blueprint, ...]] = no_blueprints
     hooks: tuple[Callable[[Flask], None], ...] = ()
+    error_shapes: tuple[ErrorShape, ...] = ()
     sweeps: Callable[[Background], Sequence[Sweep]] = no_sweeps
     web_sweeps: tuple[Sweep, ...] = ()
     closing: tuple[Callable[[], None], ...] = ()

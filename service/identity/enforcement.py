@@ -38,6 +38,11 @@ BARE_HEADER = "X-Google-ID"
 BARE_FIELD = "GoogleID"
 _SIGNATURE_HEADERS = ("Signature", "Signature-Input")
 
+IN_A_PAGE = (
+    "A server key belongs in no page, where every visitor can read it. Revoke it, and mint a "
+    "session for the user, POST /auth/sessions."
+)
+
 # The scheme in any case (RFC 9110, 11.1), then exactly one space: the firewall counts requests by
 # this header, in lower case, and one credential must not have many spellings.
 _BEARER = re.compile(r"bearer ([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
@@ -107,6 +112,8 @@ def _let_in(rule: str, declared: Endpoint, gate: Gate) -> None:
             g.principal = _signed_in(rule, declared, gate)
         case Access.SERVER:
             g.principal = _back_end(rule, declared, gate)
+        case Access.USER_OR_SERVER:
+            g.principal = _user_or_back_end(rule, declared, gate)
         case Access.OPERATOR:
             g.operator = _admitted(gate, fresh=declared.fresh)
             _name_in_log(g.operator)
@@ -121,6 +128,10 @@ def _signed_in(rule: str, declared: Endpoint, gate: Gate) -> Principal:
     principal = gate.identity.sign_in(_bearer(), _bare_google_id)
     if principal.method is SignInMethod.SERVER_KEY:
         raise ServerKeyNotAllowed
+    return _admitted_user(principal, rule, declared, gate)
+
+
+def _admitted_user(principal: Principal, rule: str, declared: Endpoint, gate: Gate) -> Principal:
     gate.limits.check_caller(rule, declared, principal.subject)
     _check_minted(principal, declared, gate)
     if declared.fresh:
@@ -134,10 +145,27 @@ def _back_end(rule: str, declared: Endpoint, gate: Gate) -> Principal:
     principal = gate.identity.sign_in(_bearer(), lambda: None)
     if principal.method is not SignInMethod.SERVER_KEY:
         raise ServerKeyRequired
+    return _admitted_back_end(principal, rule, declared, gate)
+
+
+def _admitted_back_end(
+    principal: Principal, rule: str, declared: Endpoint, gate: Gate
+) -> Principal:
     if declared.key_scope not in principal.scopes:
         raise ScopeMissing(declared.key_scope)
-    gate.limits.check_caller(rule, declared, principal.subject)
+    gate.limits.check_back_end(rule, declared, principal.subject)
     return principal
+
+
+def _user_or_back_end(rule: str, declared: Endpoint, gate: Gate) -> Principal:
+    """A server key that a page of another origin sends has been published: it is good for every
+    user of its back end."""
+    principal = gate.identity.sign_in(_bearer(), _bare_google_id)
+    if principal.method is not SignInMethod.SERVER_KEY:
+        return _admitted_user(principal, rule, declared, gate)
+    if "Origin" in request.headers:
+        raise ServerKeyNotAllowed(IN_A_PAGE)
+    return _admitted_back_end(principal, rule, declared, gate)
 
 
 def _check_minted(principal: Principal, declared: Endpoint, gate: Gate) -> None:

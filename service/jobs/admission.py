@@ -17,6 +17,7 @@ from service.entitlements.operations import Entitlements, Permission
 from service.jobs import store
 from service.jobs.entities import MAX_PAYLOAD_BYTES, Job, JobRequest, Times
 from service.jobs.holds import Held, Holds, key_of, related_to
+from service.jobs.implicit_keys import found_by, implicit_key_of
 from service.jobs.settlement import Settlement
 from service.jobs.work import AnyWork, Estimate, Facts, Operations, Quote
 from service.ledger.details import OPERATION
@@ -189,8 +190,12 @@ class Admission:
         return Quote(operation, estimate, available, is_sufficient, registered=True)
 
     def _earlier(self, request: JobRequest, snapshot: Snapshot) -> Job | None:
-        """The job that the request's key stands for already. Raises `IdempotencyKeyReused`, which
-        names it."""
+        """The job that the request's key stands for already, or whose retry it is. Raises
+        `IdempotencyKeyReused`, which names it."""
+        implicit = implicit_key_of(request)
+        if implicit is not None:
+            found = found_by(request, snapshot.item(implicit), self._clock.now())
+            return self._settlement.read(request.payer, found) if found else None
         key = key_of(request)
         use = store.key_use(snapshot.item(key)) if key else None
         if use is None:

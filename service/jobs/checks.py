@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from service.core.amounts import amount_of, credits_text
 from service.jobs import keys
 from service.jobs.entities import Failure, Job, JobStatus
+from service.jobs.implicit_keys import is_sealed as is_implicit_sealed
+from service.jobs.implicit_keys import newest_job
 from service.jobs.store import KeyUse, is_key_sealed, is_sealed
 from service.jobs.work import Operations, price_of
 from service.ledger import keys as ledger_keys
@@ -17,7 +19,7 @@ from service.ledger.limits import kind_of, missing_jobs
 from service.ledger.lots import total_taken
 from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
 from service.storage.codec import Item
-from service.storage.keys import user_item
+from service.storage.keys import Key, user_item
 
 UNSEALED = "is not as this service wrote it (its MAC does not hold)"
 _JOB_KINDS = (*HOLDING_KINDS, EntryKind.CAPTURE, EntryKind.RELEASE)
@@ -71,6 +73,17 @@ def house_leases_check() -> ItemCheck:
             yield f"{credits_text(leased)} are leased of a budget of {credits_text(budget)}"
 
     return ItemCheck(keys.HOUSE_LEASES, faults)
+
+
+def implicit_key_check(mac_key: bytes) -> ItemCheck:
+    """It is as this service wrote it. Its job may end, and it may stay, as long as each likes."""
+
+    def faults(item: Item) -> Iterator[str]:
+        newest = newest_job(item)
+        if newest is None or not is_implicit_sealed(Key.of_item(item), newest, mac_key):
+            yield UNSEALED
+
+    return ItemCheck(keys.IMPLICIT_KEY, faults)
 
 
 def _job_faults(account: JobRecords) -> Iterator[Violation]:

@@ -158,7 +158,10 @@ class JobRequest:
     """A request for one job. `body` is the kind's own request; `body_facts` is everything requested
     but the device, and must be the same for the same idempotency key. `actor` is who requests;
     `request_id` is the id of the HTTP request ("": none), `fingerprint` that of the device ("":
-    unknown)."""
+    unknown).
+
+    Without an idempotency key, a request that is remembered for `remembered_seconds` (0: it is not)
+    leads its retries to its job until then; `is_retry` says that it is one."""
 
     actor: Principal
     operation: str
@@ -168,6 +171,8 @@ class JobRequest:
     body_facts: tuple[str, ...]
     idempotency_key: str | None = None
     request_id: str = ""
+    remembered_seconds: float = 0.0
+    is_retry: bool = False
 
     @property
     def payer(self) -> str:

@@ -13,7 +13,7 @@ from service.feature import Core, Declaration, Feature, Parts
 from service.jobs import keys
 from service.jobs.admission import Admission
 from service.jobs.ceiling_checks import ceilings_check
-from service.jobs.checks import house_leases_check, job_check
+from service.jobs.checks import house_leases_check, implicit_key_check, job_check
 from service.jobs.commands import COMMANDS
 from service.jobs.entities import Job, Times
 from service.jobs.extensions import Extensions
@@ -100,7 +100,8 @@ def _is_draining(core: Core) -> Callable[[], bool]:
 
 def _checks(core: Core, operations: Operations) -> tuple[Check, ...]:
     jobs = job_check(operations, core.keyring.mac_key)
-    return (jobs, house_leases_check(), ceilings_check())
+    implicit_keys = implicit_key_check(core.keyring.mac_key)
+    return (jobs, implicit_keys, house_leases_check(), ceilings_check())
 
 
 def _data(core: Core, parts: Parts, operations: Operations) -> JobData:

@@ -12,6 +12,7 @@ from service.entitlements.operations import Permission
 from service.jobs import keys, store
 from service.jobs.entities import BoundKey, Job, JobRequest, JobStatus, Times
 from service.jobs.house import Charge, HouseBudget
+from service.jobs.implicit_keys import found_by, implicit_key_of, newest_job_write
 from service.jobs.job_ids import JobIds
 from service.jobs.work import Estimate, Facts
 from service.ledger.details import OPERATION, REQUEST_ID
@@ -69,7 +70,8 @@ class Holds:
         permission: Permission | None = None,
         times: Times | None = None,
     ) -> Held:
-        """`predecessor` is the job that the request's key stands for so far, `snapshot` what was
+        """`predecessor` is the job that the request's key stands for so far, or whose retry the
+        request is, `snapshot` what was
         read of the wallet and the items of `related_to`, `times` those of this job (None: the usual
         ones). Raises `StaleRead` when a twin took the key meanwhile or no wallet is open,
         `SubscriptionRequired`, `SessionEnded`,
@@ -182,8 +184,7 @@ class HoldTerms:
 
     def propose(self, snapshot: Snapshot, now: int) -> Proposal:
         """The key comes first: a twin may have taken it since it was read."""
-        use = store.key_use(snapshot.item(self.key)) if self.key else None
-        if (use.job_id if use else None) != self.predecessor_id:
+        if self._predecessor_in(snapshot, now) != self.predecessor_id:
             raise StaleRead("the key has been taken")
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
@@ -202,7 +203,18 @@ class HoldTerms:
         if self.key is not None:
             bound = store.key_write(job, self.predecessor_id, self.mac_key)
             writes.append(ConditionalWrite(bound))
+        implicit = implicit_key_of(self.request)
+        if implicit is not None:
+            newest = newest_job_write(self.request, implicit, self.job_id, now, self.mac_key)
+            writes.append(ConditionalWrite(newest))
         return Proposal(movement, writes)
+
+    def _predecessor_in(self, snapshot: Snapshot, now: int) -> str | None:
+        implicit = implicit_key_of(self.request)
+        if implicit is not None:
+            return found_by(self.request, snapshot.item(implicit), now)
+        use = store.key_use(snapshot.item(self.key)) if self.key else None
+        return use.job_id if use else None
 
     def _limits_in(self, snapshot: Snapshot) -> UserLimits:
         """Where the operation is for subscribers, the plan's own limits come first."""
@@ -282,5 +294,10 @@ def key_of(request: JobRequest) -> Key | None:
 def related_to(request: JobRequest, permission: Permission | None) -> tuple[Key, ...]:
     """What is read together with the wallet: the key's item, the session's ceiling, and what the
     permission is decided from."""
-    keys = key_of(request), ceiling_key(request.actor), permission.key if permission else None
+    keys = (
+        key_of(request),
+        implicit_key_of(request),
+        ceiling_key(request.actor),
+        permission.key if permission else None,
+    )
     return tuple(key for key in keys if key is not None)

@@ -6,6 +6,7 @@ from service.storage.keys import DueKind, ItemKind, Key, user_partition
 
 JOB_PREFIX = "JOB#"
 IDEMPOTENCY_PREFIX = "IDEMPOTENCY#"
+IMPLICIT_PREFIX = "IMPLICIT#"
 _OWNER = "jobs"
 
 DUE_JOBS = DueKind("JOB", _OWNER, shards=4)
@@ -16,6 +17,13 @@ HOUSE_LEASES = ItemKind(
     "HOUSE#<days since 1970-01-01>",
     "LEASES",
     "how much of a day's `HOUSE_CREDITS_PER_DAY` processes have taken",
+)
+IMPLICIT_KEY = ItemKind(
+    "implicit key",
+    _OWNER,
+    "USER#<user id>",
+    f"{IMPLICIT_PREFIX}<sha256>",
+    "the newest job of a request without a key, for its retry; TTL `expiresAt`",
 )
 ITEMS = (
     ItemKind(
@@ -33,6 +41,7 @@ ITEMS = (
         "IDEMPOTENCY#<sha256>",
         "the job that a client's idempotency key led to",
     ),
+    IMPLICIT_KEY,
     HOUSE_LEASES,
 )
 DUE = (DUE_JOBS,)
@@ -55,6 +64,12 @@ def idempotency(user_id: str, route: str, key: str) -> Key:
     """The client's key is hashed together with the route, so that it can hold anything and cannot
     collide across routes."""
     return bound(user_id, hashlib.sha256(f"{route}\n{key}".encode()).hexdigest())
+
+
+def implicit(user_id: str, route: str, body_hash: str) -> Key:
+    """The item by which a retry of a request without a key finds its job."""
+    digest = hashlib.sha256(f"{route}\n{body_hash}".encode()).hexdigest()
+    return Key(user_partition(user_id), f"{IMPLICIT_PREFIX}{digest}")
 
 
 def bound(user_id: str, digest: str) -> Key:

@@ -29,13 +29,16 @@ class Message:
 class GenerationRequest:
     """What is sent. `job_id` is for the vendor's metadata and our logs only: no vendor finds a
     response again by it. The vendor is held to `max_output_tokens`. Every wait ends by the
-    monotonic time `until`."""
+    monotonic time `until`. `temperature` and `top_p` are how the next token is chosen (None: as
+    the vendor does by itself)."""
 
     job_id: str
     model_id: str
     messages: tuple[Message, ...]
     max_output_tokens: int
     until: float
+    temperature: float | None = None
+    top_p: float | None = None
 
 
 @dataclass(frozen=True)

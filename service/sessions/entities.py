@@ -1,11 +1,12 @@
 """A session, what may become of a refresh token that is presented, and the errors."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import ClassVar
 
-from service.core.errors import Forbidden, NotFound, Unauthenticated
+from service.core.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 
 GRACE_SECONDS = 10
 """How long the token before the current one is still exchanged for the current one: a client whose
@@ -13,6 +14,10 @@ response was lost repeats its request, and two tabs of one browser refresh at on
 
 MAX_SESSIONS = 50
 MAX_DEVICE = 200
+MAX_EXTERNAL_ID = 128
+EXTERNAL_ID = re.compile(r"[A-Za-z0-9._~-]+")
+"""What a back end may call a user of its own."""
+
 KEPT_DAYS = 7
 SECOND_MILLISECONDS = 1000
 DAY_MILLISECONDS = 24 * 3600 * SECOND_MILLISECONDS
@@ -28,6 +33,21 @@ class SessionEnd(StrEnum):
     PASSWORD = "password"
     DISABLED = "disabled"
     ERASURE = "erasure"
+
+
+class ExternalUserRequired(InvalidRequest):
+    """A server key acts for a user of its back end, and for no other."""
+
+    code = "EXTERNAL_USER_REQUIRED"
+    summary = (
+        f"With a server key, `user` must be your own id of the user: 1 to {MAX_EXTERNAL_ID} "
+        "letters, digits, dots, ~, _ and -."
+    )
+    details_example: ClassVar[Mapping[str, object]] = {"param": "user"}
+    advice = "Send the id of the user who pays. For a user who signed in here, mint a session."
+
+    def __init__(self) -> None:
+        super().__init__(details={"param": "user"})
 
 
 class Presented(Enum):

@@ -1,6 +1,5 @@
 """What comes into and goes out of `POST /auth/sessions`."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from service.core.placeholders import is_placeholder
 from service.core.principal import is_subject
 from service.core.scopes import SessionScope
 from service.ledger.entities import MAX_CREDITS
+from service.sessions.entities import EXTERNAL_ID, MAX_EXTERNAL_ID
 from service.sessions.minting import MintedSession, WantedSession
 from service.sessions.schemas import ACCESS_EXAMPLE
 from service.web.origins import Origin
@@ -18,19 +18,17 @@ from service.web.schemas import CreditsInput, EmailField, Flag, StrictSchema, Te
 
 MAX_ORIGINS = 10
 MAX_ORIGIN = 200
-MAX_EXTERNAL_ID = 128
 MAX_USER_ID = 255
 DEFAULT_SCOPES = (SessionScope.CREATE_JOBS, SessionScope.READ_JOBS, SessionScope.READ_CREDITS)
 MINTED_EXAMPLE = "mint_01kbx3v9m2t7q8r5w6y4z1h0ce"
 
-_EXTERNAL_ID = re.compile(r"[A-Za-z0-9._~-]+")
 _SCOPES = "`jobs:create`, `jobs:read`, `credits:read`, `account:read`"
 
 
 class _ExternalId(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         text = super()._deserialize(value, attr, data, **options)
-        if not _EXTERNAL_ID.fullmatch(text):
+        if not EXTERNAL_ID.fullmatch(text):
             raise ValidationError("Must consist of letters, digits, dots, ~, _ and -.")
         if is_placeholder(text):
             raise ValidationError("Must name the user, not say that there is none.")

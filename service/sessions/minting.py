@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from service.core.amounts import Amount
 from service.core.clock import Clock
 from service.core.ids import Ids
-from service.core.principal import EXTERNAL_PREFIX, Principal
+from service.core.placeholders import is_placeholder
+from service.core.principal import EXTERNAL_PREFIX, Principal, SignInMethod
 from service.core.scopes import KeyScope, Minted, SessionScope
 from service.identity.access_tokens import (
     LIFE_SECONDS,
@@ -26,7 +27,12 @@ from service.ledger.entities import (
 from service.ledger.operations import Ledger
 from service.sessions import ceilings
 from service.sessions.ceilings import MINTED_ID_PREFIX, Ceiling
-from service.sessions.entities import SECOND_MILLISECONDS
+from service.sessions.entities import (
+    EXTERNAL_ID,
+    MAX_EXTERNAL_ID,
+    SECOND_MILLISECONDS,
+    ExternalUserRequired,
+)
 from service.storage.table import Table
 from service.users.entities import is_open
 
@@ -106,12 +112,34 @@ class Minting:
         token = self._access_tokens.issue(claims, self._ids.new(TOKEN_ID_PREFIX, now), now)
         return MintedSession(token, session_id, user_id, registered, wanted)
 
+    def acting_for(self, back_end: Principal, external_id: str | None) -> Principal:
+        """The back end's own user of that id, in whose name the server key that `back_end` is sends
+        a request itself: as with a session that it minted for them, without an address and a
+        ceiling. No id names a user who signed in here. Whoever reads the wallet checks the account.
+
+        Raises `ExternalUserRequired`."""
+        if external_id is None or not _is_external_id(external_id):
+            raise ExternalUserRequired
+        return Principal(
+            ISSUER,
+            f"{EXTERNAL_PREFIX}{external_id}",
+            method=SignInMethod.SESSION,
+            scopes=frozenset({SessionScope.CREATE_JOBS.value}),
+            minted=Minted(back_end.subject, frozenset(), has_ceiling=False),
+            issued_at=self._clock.now(),
+        )
+
     def _ceiling(
         self, user_id: str, session_id: str, back_end: Principal, limit: Amount, now: int
     ) -> Ceiling:
         ends_at = now + LIFE_SECONDS * SECOND_MILLISECONDS
         ceiling = Ceiling(user_id, session_id, back_end.subject, limit, now, ends_at)
         return ceilings.sealed(ceiling, self._mac_key)
+
+
+def _is_external_id(text: str) -> bool:
+    is_short = len(text) <= MAX_EXTERNAL_ID
+    return is_short and bool(EXTERNAL_ID.fullmatch(text)) and not is_placeholder(text)
 
 
 def _check_scopes(back_end: Principal, wanted: WantedSession) -> None:

@@ -43,6 +43,7 @@ class Caller:
         clock: Clock,
     ) -> None:
         self.operation = work.operation
+        self.model = work.model
         self._work = work
         self._provider = provider
         self._jobs = jobs
@@ -67,6 +68,8 @@ class Caller:
             body.messages,
             body.output_tokens,
             run.until,
+            body.temperature,
+            body.top_p,
         )
         try:
             return self._read(run, request)

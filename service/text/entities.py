@@ -1,6 +1,6 @@
 """A request for text, what may go wrong with it, and what a call came to. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -13,6 +13,7 @@ from service.ledger.entities import EXAMPLE_JOB
 from service.providers.base import RejectionReason
 from service.providers.generation import Message
 
+ROUTE = "POST /ai/generate"
 MAX_MESSAGES = 100
 MAX_PROMPT_BYTES = 200_000
 # Roles, separators and the first word of the response, by any vendor's template.
@@ -52,6 +53,18 @@ class MaxTokensTooLow(InvalidRequest):
     summary = "The model needs more `maxTokens` than that. Nothing was charged."
     details_example: ClassVar[Mapping[str, object]] = {"minimum": 1024}
     advice = "Request at least `details.minimum`, leave `maxTokens` out, or choose another `model`."
+
+
+class SamplingNotSupported(InvalidRequest):
+    """More than the model's vendor takes, or any at all where the model takes none."""
+
+    code = "SAMPLING_NOT_SUPPORTED"
+    summary = "The model does not take that temperature or top_p. Nothing was charged."
+    details_example: ClassVar[Mapping[str, object]] = {"param": "temperature", "maximum": 1}
+    advice = (
+        "Send at most `details.maximum`; where it is null, leave the field out, or choose another "
+        "`model`."
+    )
 
 
 class UnknownModel(InvalidRequest):
@@ -131,8 +144,9 @@ FAILURE_OF_REJECTION: Mapping[RejectionReason, str] = {
 @dataclass(frozen=True)
 class TextBody:
     """What a client requests. `model` is the name as sent, None where it names none, and
-    `max_tokens` is None where it leaves that to us. Once it is `fitted`, `output_tokens` bounds the
-    response, `input_tokens` the prompt, and `is_limited` says that the balance did."""
+    `max_tokens` is None where it leaves that to us; so are `temperature` and `top_p`. Once it is
+    `fitted`, `output_tokens` bounds the response, `input_tokens` the prompt, and `is_limited` says
+    that the balance did."""
 
     messages: tuple[Message, ...]
     model: str | None = None
@@ -140,23 +154,45 @@ class TextBody:
     output_tokens: int = 0
     input_tokens: int = 0
     is_limited: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
         """What must be the same for the same idempotency key."""
         said = (part for each in self.messages for part in (each.role.value, each.text))
-        return (self.model or "", str(self.max_tokens), *said)
+        sampling = (self.temperature, self.top_p)
+        chosen = (str(sampling),) if sampling != (None, None) else ()
+        return (self.model or "", str(self.max_tokens), *said, *chosen)
 
 
 @dataclass(frozen=True)
 class NewText:
-    """A request for one text, by one user from one device ("": unknown)."""
+    """A request for one text, by one user from one device ("": unknown), through that route.
+    Without an idempotency key, one that `is_remembered` leads its retries to its job, and
+    `is_retry` says that it is one."""
 
     principal: Principal
     fingerprint: str
     body: TextBody
     idempotency_key: str | None = None
     request_id: str = ""
+    route: str = ROUTE
+    is_remembered: bool = False
+    is_retry: bool = False
+
+
+def conversation(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The messages, if they can be sent to a vendor. Raises `PromptUnusable` for more than we
+    take, and for what is no text."""
+    said = tuple(messages)
+    try:
+        size = sum(bytes_of(each.text) for each in said)
+    except UnicodeEncodeError:
+        raise PromptUnusable("A lone surrogate is no character.") from None
+    if not said or len(said) > MAX_MESSAGES or size > MAX_PROMPT_BYTES:
+        raise PromptUnusable
+    return said
 
 
 def bytes_of(text: str) -> int:

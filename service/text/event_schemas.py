@@ -19,6 +19,8 @@ WRITE_PAUSE_SECONDS = 0.1
 MAX_WRITES = 20_000
 
 Body = Callable[[Job], Mapping[str, object]]
+# The pieces of a run, at the pace of a stream.
+Live = Callable[[Run], Iterator[str]]
 
 
 def has_begun(run: Run) -> bool:
@@ -28,9 +30,10 @@ def has_begun(run: Run) -> bool:
     return not run.read(0, KEEP_ALIVE_SECONDS).is_over
 
 
-def run_events(run: Run, clock: Clock, body: Body) -> Iterator[str]:
-    """Everything of the run from its beginning. A client that falls behind is cut off, and finds
-    the text where it is stored."""
+def run_pieces(run: Run, clock: Clock) -> Iterator[str]:
+    """The text of the run from its beginning, as much at once as has come since the last write; ""
+    where a connection would be silent for too long. Raises `ConnectionResetError` for a client that
+    fell behind."""
     position = 0
     for _ in range(MAX_WRITES):
         try:
@@ -38,13 +41,23 @@ def run_events(run: Run, clock: Clock, body: Body) -> Iterator[str]:
         except FellBehind as error:
             raise ConnectionResetError(errno.ECONNRESET, "the client fell behind") from error
         if news.is_over:
-            break
-        if not news.text:
+            return
+        yield news.text
+        if news.text:
+            position = news.position
+            clock.sleep(WRITE_PAUSE_SECONDS)
+
+
+def run_events(run: Run, clock: Clock, body: Body) -> Iterator[str]:
+    """Everything of the run from its beginning. A client that falls behind is cut off, and finds
+    the text where it is stored."""
+    has_started = False
+    for piece in run_pieces(run, clock):
+        if not piece:
             yield KEEP_ALIVE
             continue
-        if position == 0:
+        if not has_started:
             yield event("start", {"jobId": run.job.job_id})
-        position = news.position
-        yield event("delta", {"text": news.text})
-        clock.sleep(WRITE_PAUSE_SECONDS)
+        has_started = True
+        yield event("delta", {"text": piece})
     yield from ending_events(run.job, body(run.job))

@@ -23,7 +23,8 @@ class TextModel:
 
     `bytes_per_token` is our own count: a model writes at least so many bytes a token on average.
     `hides_reasoning`: the vendor bills output that no one receives, so that no one can count what
-    was billed when a call is cancelled."""
+    was billed when a call is cancelled. `max_temperature`: None where the model takes neither
+    temperature nor top_p."""
 
     name: str
     operation: str
@@ -35,6 +36,7 @@ class TextModel:
     min_output_tokens: int
     bytes_per_token: int
     hides_reasoning: bool
+    max_temperature: int | None
 
 
 def checked_models(given: Mapping[str, Mapping[str, Any]]) -> Mapping[str, TextModel]:
@@ -63,6 +65,7 @@ def _model(name: str, facts: Mapping[str, Any]) -> TextModel:
         min_output_tokens=facts["minOutputTokens"],
         bytes_per_token=facts["bytesPerToken"],
         hides_reasoning=facts["hidesReasoning"],
+        max_temperature=facts["maxTemperature"],
     )
     if not _NAME.fullmatch(name) or not _OPERATION.fullmatch(model.operation):
         raise ValueError(f"model {name!r} has no usable name or operation")

@@ -14,11 +14,11 @@ from service.jobs.operations import Begun, Jobs, Submission
 from service.jobs.work import Operations
 from service.text.calling import Caller
 from service.text.entities import NewText, UnknownModel
+from service.text.models import TextModel
 from service.text.runs import Run, RunPlace, Runs
 
 log = structlog.get_logger()
 
-ROUTE = "POST /ai/generate"
 # How long a request without a stream waits for its text: less than the balancer lets a connection
 # be silent, 60 seconds.
 SILENT_SECONDS = 45.0
@@ -86,14 +86,21 @@ class Text:
         request = JobRequest(
             actor=new.principal,
             operation=caller.operation,
-            route=ROUTE,
+            route=new.route,
             fingerprint=new.fingerprint,
             body=new.body,
             body_facts=new.body.facts,
             idempotency_key=new.idempotency_key,
             request_id=new.request_id,
+            remembered_seconds=self._limits.limit_seconds if new.is_remembered else 0.0,
+            is_retry=new.is_retry,
         )
         return self._jobs.begin(request, lambda: place, partial(self._began, caller, place, until))
+
+    @property
+    def models(self) -> tuple[TextModel, ...]:
+        """The models on offer, by name."""
+        return tuple(self._callers[name].model for name in sorted(self._callers))
 
     def finished(self, run: Run) -> Job:
         """Waits for the call to end, as long as a connection may be silent. Returns its job as

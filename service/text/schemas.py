@@ -12,11 +12,10 @@ from service.providers.generation import FinishReason, Message, Role
 from service.text.entities import (
     FAILURES,
     MAX_MESSAGES,
-    MAX_PROMPT_BYTES,
     HistoryEntry,
     PromptUnusable,
     TextBody,
-    bytes_of,
+    conversation,
 )
 from service.text.models import MODELS
 from service.text.verdicts import Stop
@@ -40,7 +39,7 @@ EXAMPLE_MODEL = "gpt-4.1-mini"
 # character: read once from left to right, whatever is sent.
 _BLANKS = "\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-_NOT_BLANK = f"^[{_BLANKS}]*[^{_BLANKS}{_CONTROLS}][^{_CONTROLS}]*$"
+NOT_BLANK = f"^[{_BLANKS}]*[^{_BLANKS}{_CONTROLS}][^{_CONTROLS}]*$"
 FINISH_REASONS = tuple(dict.fromkeys((*map(str, FinishReason), *map(str, Stop))))
 
 
@@ -51,7 +50,7 @@ class Saying(Prose):
         super().__init__(max_length=MAX_PROMPT, **options)
         length = validate.Length(1, MAX_PROMPT, error="Must have {min} to {max} characters.")
         words = validate.Regexp(
-            _NOT_BLANK, error="Must not be blank, nor contain control characters."
+            NOT_BLANK, error="Must not be blank, nor contain control characters."
         )
         self.validators = [length, words]
 
@@ -266,13 +265,7 @@ def body_of(given: Mapping[str, Any]) -> TextBody:
     if (prompt is None) == (messages is None):
         raise PromptUnusable
     said = messages or [{"role": Role.USER, "content": prompt}]
-    loaded = tuple(Message(Role(each["role"]), each["content"]) for each in said)
-    try:
-        size = sum(bytes_of(each.text) for each in loaded)
-    except UnicodeEncodeError:
-        raise PromptUnusable("A lone surrogate is no character.") from None
-    if size > MAX_PROMPT_BYTES:
-        raise PromptUnusable
+    loaded = conversation(Message(Role(each["role"]), each["content"]) for each in said)
     return TextBody(loaded, given["model"], given["max_tokens"])
 
 

@@ -21,6 +21,7 @@ from service.text.entities import (
     MaxTokensTooLow,
     PromptTooLong,
     PromptUnusable,
+    SamplingNotSupported,
     TextBody,
     UnknownModel,
     input_bound,
@@ -83,8 +84,8 @@ class TextGeneration:
     def validate(self, body: TextBody) -> None:
         """What every vendor would refuse. Raises `UnknownModel` for another model's name,
         `PromptUnusable` for a conversation that no user begins, `MaxTokensTooLow` for what leaves
-        no room for a word, and `PromptTooLong` for what surely does not fit: a token is rarely less
-        than a byte, but often more, so the vendor has the last word."""
+        no room for a word, `SamplingNotSupported`, and `PromptTooLong` for what surely does not
+        fit: a token is rarely less than a byte, but often more, so the vendor has the last word."""
         if body.model not in (None, self.model.name):
             raise UnknownModel(details={"knownModels": [self.model.name]})
         said = [each.role for each in body.messages if each.role is not Role.SYSTEM]
@@ -92,12 +93,20 @@ class TextGeneration:
             raise PromptUnusable("But for those of the system, the first message is the user's.")
         if body.max_tokens is not None and body.max_tokens < self.model.min_output_tokens:
             raise MaxTokensTooLow(details={"minimum": self.model.min_output_tokens})
+        self._check_sampling(body)
         characters = sum(len(each.text) for each in body.messages)
         fewest = characters // (4 * self.model.bytes_per_token)
         if fewest + (body.max_tokens or self.model.min_output_tokens) > self.model.context_tokens:
             raise PromptTooLong
         if (body.max_tokens or 0) > self.model.max_output_tokens:
             raise PromptTooLong
+
+    def _check_sampling(self, body: TextBody) -> None:
+        maximum = self.model.max_temperature
+        if body.temperature is not None and (maximum is None or body.temperature > maximum):
+            raise SamplingNotSupported(details={"param": "temperature", "maximum": maximum})
+        if body.top_p is not None and maximum is None:
+            raise SamplingNotSupported(details={"param": "top_p", "maximum": None})
 
     def estimate(self, body: TextBody) -> Estimate:
         """Raises `PriceNotFound` or `PricesUnavailable`."""

@@ -33,6 +33,12 @@ class Access(Enum):
     CALLBACK_TOKEN = "the holder of the token in the path"
     OPERATOR = "an operator"
     SERVER = "a back end with a server key"
+    USER_OR_SERVER = "a signed-in user, or a back end with a server key"
+
+
+OF_BACK_ENDS = (Access.SERVER, Access.USER_OR_SERVER)
+OF_USERS = (Access.USER, Access.USER_OR_SERVER)
+_OF_PRINCIPALS = (*OF_USERS, Access.SERVER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +64,12 @@ class Endpoint:
     before it.
 
     `scope` is what a session that a server key minted needs to call a user's route (None: it is
-    closed to them), `key_scope` what a server key needs to call a back end's.
+    closed to them), `key_scope` what a server key needs to call a back end's, or one that back
+    ends may call besides users.
 
     `caller_limit` and `address_limit` are how many requests one user or operator, and one address,
-    may send in a minute to one process (None: as the settings say; 0: no limit)."""
+    may send in a minute to one process (None: as the settings say; 0: no limit); `key_limit` is
+    how many one server key may (None: as many as one user)."""
 
     access: Access
     summary: str
@@ -72,6 +80,7 @@ class Endpoint:
     key_scope: KeyScope | None = None
     caller_limit: int | None = None
     address_limit: int | None = None
+    key_limit: int | None = None
     operation_id: str = ""
     internal: bool = False
     description: str = ""
@@ -91,13 +100,13 @@ class Endpoint:
 
 
 def endpoint(declaration: Endpoint) -> Callable[[View], View]:
-    """Declares a view. Its first argument is the principal with `Access.USER` and `Access.SERVER`,
-    and the operator with `Access.OPERATOR`."""
+    """Declares a view. Its first argument is the principal with `Access.USER`, `Access.SERVER` and
+    `Access.USER_OR_SERVER`, and the operator with `Access.OPERATOR`."""
 
     def declare(view: View) -> View:
         @wraps(view)
         def call(**arguments: Any) -> ResponseReturnValue:
-            if declaration.access in (Access.USER, Access.SERVER):
+            if declaration.access in _OF_PRINCIPALS:
                 return view(g.principal, **arguments)
             if declaration.access is Access.OPERATOR:
                 return view(g.operator, **arguments)
@@ -129,7 +138,7 @@ def declared_endpoints(app: Flask) -> Iterator[tuple[str, str, Endpoint]]:
             raise LookupError(f"{rule.rule} does not declare who may call it")
         if is_operators(rule.rule) != (declaration.access is Access.OPERATOR):
             raise LookupError(f"{rule.rule}: operators' routes lie below {OPERATOR_PREFIX}")
-        if (declaration.key_scope is not None) != (declaration.access is Access.SERVER):
+        if (declaration.key_scope is not None) != (declaration.access in OF_BACK_ENDS):
             raise LookupError(f"{rule.rule}: back ends' routes, and only they, need a key's scope")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield rule.rule, method, declaration

@@ -1,5 +1,7 @@
 """Translates errors into responses. No other code maps an error to a status."""
 
+from collections.abc import Sequence
+
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -22,6 +24,7 @@ from service.core.errors import (
     UnsupportedMedia,
 )
 from service.core.metrics import Metric, Metrics
+from service.web.error_shapes import ErrorShape, shape_at
 from service.web.request_errors import (
     AddressTooLong,
     BadRequest,
@@ -69,8 +72,9 @@ def status_of(error: type[FareboxError]) -> int:
     return next((status for kind, status in _STATUS if issubclass(error, kind)), 500)
 
 
-def register_errors(app: Flask, metrics: Metrics) -> None:
-    """Makes the app respond to every error in the envelope, and counts errors by code.
+def register_errors(app: Flask, metrics: Metrics, shapes: Sequence[ErrorShape] = ()) -> None:
+    """Makes the app respond to every error in the envelope, or in that of the `shapes` which is for
+    the request's path, and counts errors by code.
 
     An unexpected error is logged with its traceback; the response contains only the request's id.
     A path with doubled slashes is not found."""
@@ -81,7 +85,8 @@ def register_errors(app: Flask, metrics: Metrics) -> None:
         metrics.count(Metric.REFUSALS, code=error.code)
         if _denies_access(error):
             _record_access(error, metrics)
-        return error_response(error)
+        shape = shape_at(shapes, request.path)
+        return _shaped_response(error, shape) if shape else error_response(error)
 
     def respond_to_http(error: HTTPException) -> Response:
         response = respond(_translated(error))
@@ -128,6 +133,14 @@ def error_response(error: FareboxError) -> Response:
     return json_response(
         _envelope(error, g.get("request_id", "")), status=status, headers=_headers(error, status)
     )
+
+
+def _shaped_response(error: FareboxError, shape: ErrorShape) -> Response:
+    g.error_code = error.code
+    usual = status_of(type(error))
+    status = shape.status(type(error), usual)
+    headers = {**_headers(error, usual), **shape.headers(error)}
+    return json_response(shape.body(error, status), status=status, headers=headers)
 
 
 def bare_response(error: FareboxError, request_id: str) -> bytes:

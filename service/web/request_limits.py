@@ -40,6 +40,13 @@ class RequestLimits:
         limit = self._of_caller if declared.caller_limit is None else declared.caller_limit
         self._check("caller", f"{declared.operation_id} {rule}", limit, caller_id)
 
+    def check_back_end(self, rule: str, declared: Endpoint, key_id: str) -> None:
+        """Counts one more request with that server key. Raises `RateLimited`."""
+        if declared.key_limit is None:
+            self.check_caller(rule, declared, key_id)
+        else:
+            self._check("back end", f"{declared.operation_id} {rule}", declared.key_limit, key_id)
+
     def _check(self, kind: str, route: str, limit: int, name: str) -> None:
         if not limit:
             return

@@ -164,6 +164,26 @@ class IntegerInput(fields.Integer):
         return int(value)
 
 
+class TextOrList(fields.Field[Any]):
+    """A JSON string as `text` loads it, or an array as `items` does."""
+
+    def __init__(
+        self, text: fields.String, items: fields.List[Any], metadata: dict[str, Any]
+    ) -> None:
+        self.alternatives = (text, items)
+        super().__init__(
+            required=True, error_messages=dict(Text.default_error_messages), metadata=metadata
+        )
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        text, items = self.alternatives
+        if isinstance(value, str):
+            return text.deserialize(value)
+        if isinstance(value, list):
+            return items.deserialize(value)
+        raise ValidationError("Must be a string or a list.")
+
+
 class WholeNumber(fields.Integer):
     """A non-negative integer of a query string: one to nine ASCII digits and nothing else."""
 

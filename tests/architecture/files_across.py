@@ -26,6 +26,8 @@ EXTRA_ACROSS = {
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("identity", "freshness"), ("users", "linking"), ("users", "sharing"), ("ledger", "opening")),
     *(("jobs", "settlement"), ("jobs", "settlement_terms"), ("jobs", "event_schemas")),
-    *(("jobs", "paid_routes"), ("jobs", "extensions")),
+    *(("jobs", "paid_routes"), ("jobs", "extensions"), ("sessions", "minting")),
+    *(("text", "event_schemas"), ("text", "runs"), ("text", "models")),
+    ("text", "schemas"),
     *(("analytics", "closed_days"), ("analytics", "figures"), ("ledger", "history_lines")),
 }

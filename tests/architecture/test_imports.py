@@ -22,7 +22,7 @@ LAYERS = [
     {"admin"},
     {"repair"},
     {"audit", "finance"},
-    {"live"},
+    {"live", "compatible"},
     {"videos", "transcription", "text", "analytics"},
     {"jobs", "billing", "promo_codes", "bulk_grants"},
     {"accounts", "erasure"},

@@ -2,7 +2,10 @@
 feature."""
 
 EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
-    ("jobs", "admission"): {"entities", "holds", "settlement", "store", "work"},
+    ("jobs", "admission"): {
+        *("entities", "holds", "implicit_keys", "settlement", "store", "work"),
+    },
+    ("jobs", "implicit_keys"): {"entities", "keys"},
     ("jobs", "cancellation"): {"entities", "keys"},
     ("jobs", "event_schemas"): {"entities"},
     ("jobs", "calls"): {"entities", "state_machine", "work"},
@@ -10,7 +13,9 @@ EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
         *("entities", "judging", "settlement_terms", "state_machine", "store", "work"),
     },
     ("jobs", "house"): {"entities", "keys"},
-    ("jobs", "holds"): {"entities", "house", "job_ids", "keys", "store", "work"},
+    ("jobs", "holds"): {
+        *("entities", "house", "implicit_keys", "job_ids", "keys", "store", "work"),
+    },
     ("jobs", "job_ids"): set(),
     ("jobs", "judging"): {"entities", "work"},
     ("jobs", "paid_routes"): {"entities", "house"},
@@ -30,6 +35,13 @@ EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
     ("text", "stored"): {"verdicts"},
     ("text", "verdicts"): {"entities"},
     ("text", "work"): {"checks", "entities", "models", "schemas", "stored", "verdicts"},
+    ("compatible", "error_schemas"): set(),
+    ("compatible", "event_schemas"): {
+        *("entities", "error_schemas", "operations", "response_schemas", "schemas"),
+    },
+    ("compatible", "fields_schemas"): set(),
+    ("compatible", "model_routes"): {"entities", "operations", "schemas"},
+    ("compatible", "response_schemas"): {"entities", "fields_schemas", "schemas"},
     ("videos", "images"): {"entities"},
     ("videos", "work"): {"checks", "entities", "images", "schemas"},
     ("jobs", "waiting"): {"keys", "store"},

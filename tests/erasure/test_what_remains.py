@@ -28,6 +28,7 @@ KEPT = {
     "wallet": "balances under the user id; closed by the last step",
     "entry": "accounting record",
     "idempotency key": "hashes: a repeated request finds its job for ever",
+    "implicit key": "hashes: the retry of a request finds its job; TTL",
     "operator record": "who did what; what is private of it is sealed with the data key",
     "operator key": "a hash and a number",
     "operator log": "a count and a MAC",

@@ -14,9 +14,12 @@ from schemathesis.engine import Status, events, from_schema
 from service.core.placeholders import identifies_a_device
 from tests.stack.live_stack import LiveStack, video_body
 
-PAID = ("POST /videos", "POST /ai/generate", "POST /transcriptions")
-# In JSON, or in an event of a stream.
-JOB_ID = re.compile('"jobId": ?"(job_[0-9a-z]{26})"')
+PAID = (
+    *("POST /videos", "POST /ai/generate", "POST /transcriptions"),
+    *("POST /v1/chat/completions", "POST /v1/responses"),
+)
+# In JSON, or in an event of a stream; OpenAI's ids end like those of jobs.
+JOB_ID = re.compile('"(?:jobId": ?"job_|id": ?"(?:chatcmpl-|resp_))([0-9a-z]{26})"')
 READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")
 
 # A request that fits the document may still be refused for what no schema can say: whether there is
@@ -24,7 +27,7 @@ READABLE = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}")
 # much, has to wait.
 CHECKS = {
     "positive_data_acceptance": {
-        "expected-statuses": ["2xx", "400", "401", "403", "404", "409", "413", "422", "429"]
+        "expected-statuses": ["2xx", "400", "401", "402", "403", "404", "409", "413", "422", "429"]
     },
     "negative_data_rejection": {
         "expected-statuses": ["400", "401", "403", "404", "405", "413", "415", "422", "429"]
@@ -85,7 +88,7 @@ class Findings:
             if response.status_code >= 500:
                 self.failures[label, str(response.status_code)] = response.text
             if label in PAID:
-                self.jobs.update(JOB_ID.findall(response.text))
+                self.jobs.update(f"job_{found}" for found in JOB_ID.findall(response.text))
 
     def _judged(self, label: str, checks: list[Any]) -> None:
         for check in checks:
@@ -116,7 +119,7 @@ def what_fits_the_document_fits_the_service(
     range begins before it ends."""
     del context
     if case.meta and case.meta.generation.mode.is_positive and response.status_code == 400:
-        code = response.json()["code"]
+        code = refusal_in(response)["code"]
         excused = code == "VALIDATION_FAILED" and _is_beyond_schemas(
             response, case.body, OF_ANY_OPERATION.get(case.operation.label, set())
         )
@@ -125,9 +128,15 @@ def what_fits_the_document_fits_the_service(
         )
 
 
+def refusal_in(response: Any) -> dict[str, Any]:
+    """The part of an error that has `code` and `details`, in our envelope or in OpenAI's."""
+    content: dict[str, Any] = response.json()
+    return content["error"] if isinstance(content["error"], dict) else content
+
+
 def _is_beyond_schemas(response: Any, body: Any, here: set[str]) -> bool:
     """Whether every fault is one that no schema can describe, or none of this route (`here`)."""
-    faults = response.json()["details"]["fields"]
+    faults = refusal_in(response)["details"]["fields"]
     return all(
         not identifies_a_device(body[name])
         if name in ("Fingerprint", "fingerprint")
@@ -146,7 +155,7 @@ def the_route_documents_the_code(context: Any, response: Any, case: schemathesis
     if case.method == case.operation.method.upper() and "$ref" in described:
         shared = document["components"]["responses"][described["$ref"].rsplit("/", 1)[-1]]
         codes = shared["content"]["application/json"]["examples"]
-        assert response.json()["code"] in codes, response.text
+        assert refusal_in(response)["code"] in codes, response.text
 
 
 def fuzzed(

@@ -162,6 +162,8 @@ HELD_ELSEWHERE = {
     *(f"/callbacks/{vendor}/{{token}}" for vendor in ("assemblyai", "kling")),
     *("/me/identities/{identityId}", "/transcriptions/{jobId}"),
     *("/ai/history/{jobId}", "/jobs/{jobId}/stream"),
+    # Models are everybody's.
+    "/v1/models/{name}",
 }
 
 

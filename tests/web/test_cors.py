@@ -82,13 +82,13 @@ def test_a_page_of_an_allowed_origin_may_call(origin: str) -> None:
         "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, "
         "x-google-id, x-request-id",
         "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, "
-        "X-Request-Id",
+        "X-Request-Id, X-Should-Retry",
         "Access-Control-Max-Age": "3600",
     }
     assert cors_headers(call(origin)) == {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": "Idempotency-Replayed, Location, Retry-After, "
-        "X-Request-Id",
+        "X-Request-Id, X-Should-Retry",
     }
 
 

@@ -95,7 +95,7 @@ class Converse:
     def _sent(self, url: str, request: GenerationRequest) -> Sent:
         content: dict[str, Any] = {
             **_conversation(request),
-            "inferenceConfig": {"maxTokens": request.max_output_tokens},
+            "inferenceConfig": _inference(request),
             "requestMetadata": {"job_id": request.job_id},
         }
         if self._guardrail:
@@ -106,6 +106,12 @@ class Converse:
             }
         body = json.dumps(content).encode()
         return Sent(self._signer.headers(url, body), body)
+
+
+def _inference(request: GenerationRequest) -> dict[str, Any]:
+    sampling = {"temperature": request.temperature, "topP": request.top_p}
+    chosen = {name: value for name, value in sampling.items() if value is not None}
+    return {"maxTokens": request.max_output_tokens, **chosen}
 
 
 def _conversation(request: GenerationRequest) -> dict[str, Any]:

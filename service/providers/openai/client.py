@@ -81,6 +81,8 @@ class ResponsesApi:
             "store": False,
             "stream": True,
         }
+        sampling = {"temperature": request.temperature, "top_p": request.top_p}
+        body |= {name: value for name, value in sampling.items() if value is not None}
         headers = self._headers(request.job_id) | {"Accept": EVENT_STREAM}
         return Sent(headers, json.dumps(body).encode())
 

@@ -3,14 +3,22 @@ schemas when it is first read, and its address."""
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cache
 
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, request
 
-from service.web.endpoint import Access, Endpoint, declared_endpoints, endpoint
+from service.web.endpoint import (
+    OF_BACK_ENDS,
+    Access,
+    Endpoint,
+    declared_endpoints,
+    endpoint,
+)
+from service.web.error_shapes import ErrorShape
 from service.web.openapi.errors import (
     ENVELOPE,
     ERROR_CODE,
@@ -200,7 +208,7 @@ def _empty(about: About, routes: Sequence[Route], shared: SharedErrors) -> APISp
     for code, kind in sorted(broadest(kinds).items()):
         spec.components.example(code, error_example(kind))
     spec.components.schema(ERROR_CODE, code_schema(kinds))
-    _add_components(spec, {each.access for *_, each in routes})
+    _add_components(spec, {each.access for *_, each in routes}, shared.shapes)
     return spec
 
 
@@ -221,8 +229,12 @@ def _tags(about: About, routes: Sequence[Route]) -> list[dict[str, object]]:
     ]
 
 
-def _add_components(spec: APISpec, accesses: Collection[Access]) -> None:
+def _add_components(
+    spec: APISpec, accesses: AbstractSet[Access], shapes: Sequence[ErrorShape]
+) -> None:
     spec.components.schema(ENVELOPE, envelope_schema())
+    for shape in shapes:
+        spec.components.schema(shape.name, dict(shape.schema))
     for name, (text, schema) in _HEADERS.items():
         spec.components.header(name, {"description": text, "schema": dict(schema)})
     text = (
@@ -233,5 +245,5 @@ def _add_components(spec: APISpec, accesses: Collection[Access]) -> None:
     spec.components.security_scheme(SIGN_IN, scheme)
     if Access.OPERATOR in accesses:
         spec.components.security_scheme(SIGNATURE, dict(_SIGNATURE_SCHEME))
-    if Access.SERVER in accesses:
+    if accesses & set(OF_BACK_ENDS):
         spec.components.security_scheme(SERVER_KEY, dict(_SERVER_KEY_SCHEME))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.core.errors import FareboxError
-from service.web.endpoint import Access, Endpoint
+from service.web.endpoint import OF_BACK_ENDS, OF_USERS, Access, Endpoint
+from service.web.error_shapes import ErrorShape
 from service.web.errors import status_of
 from service.web.request_errors import ANY_ROUTE, ROUTING, WITH_BODY, WITH_QUERY
 
@@ -49,6 +50,7 @@ _ADVICE = {
 _NAMES = {
     400: "BadRequest",
     401: "Unauthorized",
+    402: "PaymentRequired",
     403: "Forbidden",
     404: "NotFound",
     405: "MethodNotAllowed",
@@ -70,7 +72,7 @@ _NAMES = {
 class SharedErrors:
     """The errors that routes return without declaring them. What only signed-in callers, back ends
     and operators can meet, and those whose sign-in must be fresh or who need a second factor, is
-    for others to say."""
+    for others to say. `shapes` are for addresses whose errors have another shape."""
 
     signed_in: tuple[Kind, ...] = ()
     server: tuple[Kind, ...] = ()
@@ -80,13 +82,14 @@ class SharedErrors:
     any_route: tuple[Kind, ...] = ANY_ROUTE + ROUTING
     with_body: tuple[Kind, ...] = WITH_BODY
     with_query: tuple[Kind, ...] = WITH_QUERY
+    shapes: tuple[ErrorShape, ...] = ()
 
     def of(self, endpoint: Endpoint) -> list[Kind]:
         """The errors of that route besides those that it declares."""
         kinds = list(self.any_route)
-        if endpoint.access is Access.USER:
+        if endpoint.access in OF_USERS:
             kinds += self.signed_in
-        if endpoint.access is Access.SERVER:
+        if endpoint.access in OF_BACK_ENDS:
             kinds += self.server
         if endpoint.access is Access.OPERATOR:
             kinds += self.operator
@@ -114,11 +117,13 @@ def codes(kinds: Iterable[Kind]) -> list[str]:
     return [kind.code for kind in kinds]
 
 
-def by_status(kinds: Iterable[Kind]) -> dict[int, list[Kind]]:
+def by_status(kinds: Iterable[Kind], shape: ErrorShape | None = None) -> dict[int, list[Kind]]:
     """The kinds under their statuses, lowest status first."""
     groups: dict[int, list[Kind]] = {}
     for kind in distinct(kinds):
-        groups.setdefault(status_of(kind), []).append(kind)
+        usual = status_of(kind)
+        status = shape.status(kind, usual) if shape else usual
+        groups.setdefault(status, []).append(kind)
     return dict(sorted(groups.items()))
 
 
@@ -138,6 +143,27 @@ def error_response(status: int, kinds: Sequence[Kind], headers: dict[str, Any]) 
             }
         },
     }
+
+
+def shaped_error_response(
+    status: int, kinds: Sequence[Kind], headers: dict[str, Any], shape: ErrorShape
+) -> dict[str, Any]:
+    """As `error_response`, for an address whose errors have that shape."""
+    described = error_response(status, kinds, headers)
+    media = described["content"]["application/json"]
+    media["schema"] = {"$ref": f"#/components/schemas/{shape.name}"}
+    media["examples"] = {
+        kind.code: {"summary": kind.summary, "value": shape.body(_example(kind), status)}
+        for kind in kinds
+    }
+    return described
+
+
+def _example(kind: Kind) -> FareboxError:
+    """Without its own constructor, which may take other arguments."""
+    error = kind.__new__(kind)
+    FareboxError.__init__(error, details=kind.details_example)
+    return error
 
 
 def response_name(status: int) -> str:

@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.web.endpoint import SECOND_FACTOR_HEADER, Access, Endpoint
+from service.web.error_shapes import shape_at
 from service.web.event_streams import MIMETYPE as EVENTS
-from service.web.openapi.errors import SharedErrors, by_status, codes, error_response
+from service.web.openapi.errors import (
+    SharedErrors,
+    by_status,
+    codes,
+    error_response,
+    shaped_error_response,
+)
 
 SIGN_IN = "googleIdToken"
 SIGNATURE = "operatorSignature"
@@ -21,6 +28,7 @@ _SCHEMES: Mapping[Access, tuple[str, ...]] = {
     Access.USER: (SIGN_IN,),
     Access.OPERATOR: (SIGN_IN, SIGNATURE),
     Access.SERVER: (SERVER_KEY,),
+    Access.USER_OR_SERVER: (SIGN_IN, SERVER_KEY),
 }
 _VARIABLE = re.compile(r"<(?:(?P<converter>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
 _VARIABLE_SCHEMAS: dict[str, dict[str, Any]] = {
@@ -39,6 +47,8 @@ _HEADER_SCHEMAS: dict[str, dict[str, Any]] = {
         "pattern": "^[\\x21-\\x7e]+$",
         "example": "9b2f6c1e-57d4-4a0b-8f3c-2f1f6b7c9d10",
     },
+    # Whatever is no number counts as none.
+    "x-stainless-retry-count": {"type": "string", "example": "0"},
     # Without a cookie it is not read, so that whatever it holds is accepted.
     "x-csrf-protection": {"type": "string", "example": "1"},
 }
@@ -73,7 +83,7 @@ def operation(rule: str, method: str, endpoint: Endpoint, shared: SharedErrors) 
         "x-internal": endpoint.internal,
         "x-declared-errors": codes(endpoint.errors),
         "parameters": _parameters(rule, endpoint),
-        "responses": _responses(endpoint, shared),
+        "responses": _responses(rule, endpoint, shared),
     }
     if endpoint.body is not None:
         described["requestBody"] = _request_body(endpoint)
@@ -148,14 +158,20 @@ def _size(count: int) -> str:
     return f"{count // 1024} KiB" if count % 1024 == 0 else f"{count:,} bytes"
 
 
-def _responses(endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
+def _responses(rule: str, endpoint: Endpoint, shared: SharedErrors) -> dict[str, Any]:
     always = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
     declared = {**always, **_response_headers(endpoint)}
     responses = {str(status): _body(endpoint, status, declared) for status in endpoint.statuses}
+    shape = shape_at(shared.shapes, rule)
     kinds = [*endpoint.errors, *shared.of(endpoint)]
-    for status, group in by_status(kinds).items():
+    for status, group in by_status(kinds, shape).items():
         own = any(kind in endpoint.errors for kind in group)
-        responses[str(status)] = error_response(status, group, dict(declared if own else always))
+        headers = dict(declared if own else always)
+        responses[str(status)] = (
+            shaped_error_response(status, group, headers, shape)
+            if shape
+            else error_response(status, group, headers)
+        )
     return responses
 
 

@@ -12,7 +12,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
 from service.web.openapi.errors import ENVELOPE
 from service.web.openapi.examples import example_of, resolve
-from service.web.schemas import Text
+from service.web.schemas import Text, TextOrList
 
 NO_CONTROL_CHARACTERS = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
 
@@ -50,9 +50,18 @@ class _Converter(OpenAPIConverter):
             self.refs[field.enum] = name
         return {"$ref": f"#/components/schemas/{name}"}
 
+    def field2property(self, field: marshmallow.fields.Field[Any]) -> Document:
+        found: Document = super().field2property(field)
+        if isinstance(field, TextOrList):
+            found["anyOf"] = [self.field2property(each) for each in field.alternatives]
+        return found
+
     def dict2properties(self, field: marshmallow.fields.Field[Any], **options: Any) -> Document:
         """`true` instead of `{}`, which some generators take for no names at all."""
         found: Document = super().dict2properties(field, **options)
+        if isinstance(field, marshmallow.fields.Dict) and isinstance(field.key_field, Text):
+            names = self.field2property(field.key_field)
+            found["propertyNames"] = {name: part for name, part in names.items() if name != "type"}
         return {name: part if part else True for name, part in found.items()}
 
 
