@@ -17,7 +17,7 @@ from tests.drain.load import Client
 _PROBE = Path(__file__).with_name("probe.py")
 WELCOME_CREDITS = 100
 _WORKER_STOP_SECONDS = 15
-_HEALTHY, _ENDED = ("web", "simulators", "dynamodb"), ("table", "welcome")
+_HEALTHY, _ENDED = ("web", "relay", "simulators", "dynamodb"), ("table", "welcome")
 
 
 def image(engine: Engine) -> list[str]:
@@ -59,7 +59,7 @@ def inside_the_stack(engine: Engine, stack: ComposeStack) -> list[str]:
     }
     return [
         f"{service}: {fault}"
-        for service in ("web", "worker")
+        for service in ("web", "worker", "relay")
         for fault in _probed(engine, "exec", "-i", stack.container(service), **local)
     ]
 
@@ -77,7 +77,7 @@ def started_in_order(stack: ComposeStack) -> list[str]:
     table = states["table"]["FinishedAt"]
     faults += [
         f"{name} started before the table was made"
-        for name in ("web", "worker")
+        for name in ("web", "worker", "relay")
         if states[name]["StartedAt"] < table
     ]
     if states["welcome"]["StartedAt"] < states["web"]["StartedAt"]:

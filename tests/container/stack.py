@@ -38,7 +38,8 @@ class ComposeStack:
     def __init__(self, engine: Engine, dynamodb: str, folder: Path) -> None:
         self._engine = engine
         self._folder = folder
-        ports = {name: free_port() for name in ("PORT", "SIMULATOR_PORT", "DYNAMODB_PORT")}
+        names = ("PORT", "LIVE_PORT", "SIMULATOR_PORT", "DYNAMODB_PORT")
+        ports = {name: free_port() for name in names}
         own = {
             "DRAIN_SECONDS": str(DRAIN_SECONDS),
             "COMPOSE_PROJECT_NAME": PROJECT,

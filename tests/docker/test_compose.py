@@ -20,6 +20,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_
 SERVICES: dict[str, Any] = COMPOSE["services"]
 # What gunicorn's configuration reads besides.
 SERVER = {"HOST", "WEB_CONCURRENCY", "DRAIN_SECONDS"}
+# The port on this machine; in its container the relay listens where it does by default.
+PUBLISHED = {"LIVE_PORT"}
 
 
 HEALTHY, ENDED, STARTED = (
@@ -45,6 +47,7 @@ READY = {"table": ENDED, "simulators": HEALTHY}
 ROLES = {
     "web": Role(waits=READY),
     "worker": Role(("python", "-m", "service.worker"), READY),
+    "relay": Role(("python", "-m", "service.relay"), READY),
     "simulators": Role(("python", "-m", "devstack.simulators")),
     "dynamodb": Role(("-Djava.library.path=./DynamoDBLocal_lib", "-jar"), own=False),
     "table": Role(
@@ -78,9 +81,9 @@ def environment(service: str, **given: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("service", ["web", "worker"])
+@pytest.mark.parametrize("service", ["web", "worker", "relay"])
 def test_every_setting_can_be_given(service: str) -> None:
-    settings = setting_names() | SERVER
+    settings = (setting_names() | SERVER) - PUBLISHED
     assert settings <= set(SERVICES[service]["environment"])
     fixed = {"HOST", "PORT"}
     for name in settings - fixed:
@@ -151,7 +154,7 @@ def test_only_what_has_a_port_has_a_health_check_of_that_port() -> None:
         name: it.get("healthcheck", {}).get("test", ["none"])[1:] for name, it in SERVICES.items()
     }
     probe = ["python", "-I", "/app/docker/healthcheck.py"]
-    assert tests["web"] == [*probe, "/health/ready"]
+    assert tests["web"] == tests["relay"] == [*probe, "/health/ready"]
     assert tests["simulators"] == [*probe, "/health", "8090"]
     assert tests["dynamodb"] == ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000"]
     for name in ("worker", "table", "welcome"):
@@ -216,7 +219,7 @@ def test_every_container_is_hardened(name: str) -> None:
 
 
 def test_containers_stop_with_more_time_than_the_draining_needs() -> None:
-    for name in ("web", "worker"):
+    for name in ("web", "worker", "relay"):
         assert SERVICES[name]["stop_grace_period"] == "60s"
 
 
