@@ -49,6 +49,11 @@ class Hangup(FlaskResponse):
         raise ConnectionResetError("a simulated loss of connection")
 
 
+class Cut(ConnectionError):
+    """The vendor drops the connection, which the server does with it. Not by a reset, as `Hangup`:
+    that would take back what was sent and not read yet."""
+
+
 def current_call() -> Call:
     """The request that Flask is serving in this thread."""
     path = request.full_path if request.query_string else request.path

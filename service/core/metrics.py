@@ -43,6 +43,7 @@ class Metric(StrEnum):
     PROVIDER_NOT_REACHED = "ProviderNotReached"
     PROVIDER_SILENT = "ProviderSilent"
     PROVIDER_FOREIGN_TASKS = "ProviderForeignTasks"
+    VIDEO_COPY_FAILURES = "VideoCopyFailures"
     EVENTS = "Events"
     REFUSAL_ALERTS = "RefusalAlerts"
     WEBHOOK_DELIVERIES = "WebhookDeliveries"

@@ -60,7 +60,7 @@ def build(core: Core, parts: Parts) -> Feature:
     def sweeps(background: Background) -> tuple[DueJobs]:
         due = DueJobs(
             core.table,
-            settlement,
+            settlement.in_background(),
             core.clock,
             core.metrics,
             background.pool("resolve", settings.worker_threads),

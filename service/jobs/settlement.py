@@ -1,6 +1,9 @@
 """The one place that settles: records, captures, releases and defers jobs, for the request, the
 worker, the callback and the operator alike."""
 
+from copy import copy
+from typing import Self
+
 import structlog
 
 from service.core.clock import Clock, iso
@@ -27,9 +30,10 @@ from service.jobs.state_machine import (
     StopMonitoring,
     Transition,
     Wait,
+    next_due,
     next_transition,
 )
-from service.jobs.work import Call, Facts, Operations, Verdict
+from service.jobs.work import Call, Facts, NotKept, Operations, Verdict
 from service.ledger.entities import StaleRead
 from service.ledger.operations import Ledger
 from service.providers.base import Indeterminate, Task
@@ -61,6 +65,13 @@ class Settlement(Endings):
     ) -> None:
         super().__init__(table, ledger, users, clock, metrics, times, mac_key)
         self._operations = operations
+        self._keeps_slowly = False
+
+    def in_background(self) -> Self:
+        """The same, for a process whose time no request waits for."""
+        other = copy(self)
+        other._keeps_slowly = True
+        return other
 
     def resolve(self, user_id: str, job_id: str, due_by: int | None = None) -> Job:
         """Queries the provider once per round and does what follows from it. Returns the job as it
@@ -225,8 +236,7 @@ class Settlement(Endings):
     def _take(self, job: Job, transition: Transition) -> Job:
         match transition:
             case Capture(task, result):
-                self._operations.work(job.operation).keep(job, task)
-                return self._capture(job, self._delivery(job, task, result))
+                return self._captured(job, task, result)
             case Release(Failure.GENERATION_FAILED, Task() as task):
                 work = self._operations.work(job.operation)
                 failure = failure_of(work, job, task)
@@ -236,8 +246,8 @@ class Settlement(Endings):
             case Release(failure):
                 return self._release(job, failure)
             case DeliverUncharged(task, result):
-                self._operations.work(job.operation).keep(job, task)
-                delivery = self._delivery(job, task, result)
+                kept = self._operations.work(job.operation).keep(job, task, result)
+                delivery = self._delivery(job, task, kept)
                 return self._deliver_uncharged(job, delivery, task.task_id)
             case StopMonitoring():
                 return self._stop_watching(job)
@@ -245,6 +255,21 @@ class Settlement(Endings):
                 return self._wait(job, transition)
             case Record() | Nothing():
                 return job
+
+    def _captured(self, job: Job, task: Task, result: Facts) -> Job:
+        """The job with its result stored and charged; as it is, and due again, while its kind of
+        work cannot store the result."""
+        work, now = self._operations.work(job.operation), self._clock.now()
+        if work.is_kept_slowly(job) and not self._keeps_slowly:
+            return job if job.due_at is None or job.due_at <= now else self._wait(job, Wait(now))
+        try:
+            kept = work.keep(job, task, result)
+        except NotKept as error:
+            log.warning("result_not_kept", job_id=job.job_id, reason=str(error))
+            after = next_due(job, now, self._times)
+            due_at = after if error.seconds is None else now + error.seconds * 1000
+            return self._wait(job, Wait(due_at, job.not_found_at))
+        return self._capture(job, self._delivery(job, task, kept))
 
     def _recorded(self, job: Job, task: Task) -> Job:
         recorded = self._changed(

@@ -109,7 +109,7 @@ def _resolve_submitting(job: Job, observation: Observation, times: Times) -> Tra
     lookup, now = observation.lookup, observation.requested_at
     if isinstance(lookup, base.Found):
         return Record(lookup.task)
-    later = _next_due(job, now, times)
+    later = next_due(job, now, times)
     if isinstance(lookup, base.Indeterminate):
         return Wait(later, job.not_found_at, _late(job, now))
     if now < job.submit_until:
@@ -126,7 +126,7 @@ def _resolve_submitting(job: Job, observation: Observation, times: Times) -> Tra
 def _resolve_submitted(
     job: Job, lookup: base.TaskLookup, now: int, times: Times, judge: Judge
 ) -> Transition:
-    wait = Wait(_next_due(job, now, times), job.not_found_at, _late(job, now))
+    wait = Wait(next_due(job, now, times), job.not_found_at, _late(job, now))
     match lookup:
         case base.Found(task) if task.status is base.TaskStatus.SUCCEEDED:
             result = judge(task)
@@ -159,7 +159,7 @@ def _resolve_failed(
     return Wait(min(now + times.watch_poll, job.watch_until))
 
 
-def _next_due(job: Job, now: int, times: Times) -> int:
+def next_due(job: Job, now: int, times: Times) -> int:
     """A quarter of the job's age later, within bounds, and not past the hard limit while that lies
     ahead."""
     interval = min(max((now - job.created_at) // 4, times.poll_min), times.poll_max)

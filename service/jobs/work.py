@@ -67,6 +67,15 @@ class Charge:
     provider_cost: ProviderCost | None = None
 
 
+class NotKept(Exception):
+    """What a task delivered cannot be stored now, and the job is not to end before it is. `seconds`
+    says when to try again (None: as any look at the provider is repeated)."""
+
+    def __init__(self, reason: str, seconds: int | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class FailureText:
     """What a failure means to a client: the sentence, and for what was refused before the work
@@ -161,10 +170,16 @@ class AsynchronousWork(Work, Protocol):
         none that a user can be charged for."""
         ...
 
-    def keep(self, job: Job, task: Task) -> None:
-        """Stores what the delivered task brought beyond that result. Called before the job is
-        settled by it, again each time that this has failed, and at once in several processes.
-        While it raises, the job stays open: what raises `StorageUnavailable` passes by itself."""
+    def is_kept_slowly(self, job: Job) -> bool:
+        """Whether `keep` may take longer than a request should wait: then the worker alone calls
+        it, and everyone else has it look at the job at once."""
+        ...
+
+    def keep(self, job: Job, task: Task, result: Facts) -> Facts:
+        """Stores what the delivered task brought beyond that result, and returns the result as the
+        job is to keep it. Called before the job is settled by it, again each time that this has
+        failed, and at once in several processes. While it raises, the job stays open: after
+        `NotKept` it is tried again in time, what raises `StorageUnavailable` passes by itself."""
         ...
 
     def charge(self, job: Job, task: Task) -> Charge:

@@ -2,10 +2,13 @@
 to exactly one version of it.
 
 Sources: Amazon S3 API Reference, "Browser-Based Uploads Using POST", "Authenticating Requests:
-Using Query Parameters", HeadObject, GetObject, ListObjectVersions, DeleteObjects."""
+Using Query Parameters", HeadObject, GetObject, PutObject, CreateMultipartUpload,
+CompleteMultipartUpload, ListObjectVersions, DeleteObjects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from threading import Lock
 from typing import Any
 
@@ -22,6 +25,10 @@ TRIES = 2
 # DeleteObjects takes no more.
 DELETED_TOGETHER = 1000
 MAX_ROUNDS = 10
+# S3 takes no smaller part but the last, and no more parts.
+PART_BYTES = 8 * 1024 * 1024
+MAX_PARTS = 10_000
+_EXISTS = {"412", "PreconditionFailed"}
 _GONE = {"404", "NoSuchKey", "NoSuchVersion"}
 
 
@@ -31,6 +38,10 @@ class MediaUnavailable(Exception):
 
 class MediaGone(Exception):
     """There is no such object, or no such version of it."""
+
+
+class MediaExists(Exception):
+    """An object has that key already. Nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +102,13 @@ class MediaBucket:
         )
         return PostForm(made["url"], made["fields"])
 
-    def link(self, key: str, version_id: str, seconds: int) -> str:
-        """An address from which that version can be fetched for that long, or as long as our
-        credentials live, if that is less. Raises `MediaUnavailable` without credentials."""
-        version = {"Bucket": self._bucket, "Key": key, "VersionId": version_id}
+    def link(self, key: str, version_id: str | None, seconds: int) -> str:
+        """An address from which that version (None: the latest) can be fetched for that long, or as
+        long as our credentials live, if that is less. Raises `MediaUnavailable` without
+        credentials."""
+        version = {"Bucket": self._bucket, "Key": key}
+        if version_id is not None:
+            version["VersionId"] = version_id
         try:
             return str(
                 self._clients()[1].generate_presigned_url(
@@ -132,6 +146,31 @@ class MediaBucket:
             raise MediaUnavailable("another range than requested")
         return content
 
+    def put_once(self, key: str, content_type: str, parts: Iterator[bytes]) -> None:
+        """Writes the object that the parts make up, where nothing has that key. All but the last
+        have `PART_BYTES`; at most that much is kept in memory, and nothing is there before all of
+        it is. Raises `MediaExists`, `MediaUnavailable`, and what `parts` raises."""
+        first = next(parts, b"")
+        if len(first) < PART_BYTES:
+            self._put("put_object", Key=key, Body=first, ContentType=content_type)
+            return
+        made = self._call(
+            0,
+            "create_multipart_upload",
+            Key=key,
+            ContentType=content_type,
+            ChecksumAlgorithm="CRC32",
+        )
+        upload = {"Key": key, "UploadId": _named(made, "UploadId")}
+        try:
+            sent = self._send_parts(upload, chain([first], parts))
+            self._put("complete_multipart_upload", **upload, MultipartUpload={"Parts": sent})
+        except BaseException:
+            # What this leaves, the bucket's lifecycle removes.
+            with suppress(MediaGone, MediaUnavailable):
+                self._call(0, "abort_multipart_upload", **upload)
+            raise
+
     def tag(self, key: str, version_id: str, name: str) -> str | None:
         """A tag of that version, None without it. Raises `MediaGone` and `MediaUnavailable`."""
         response = self._call(0, "get_object_tagging", Key=key, VersionId=version_id)
@@ -152,6 +191,30 @@ class MediaBucket:
                 raise MediaUnavailable("S3 did not delete everything")
         return False
 
+    def _send_parts(
+        self, upload: Mapping[str, str], parts: Iterator[bytes]
+    ) -> list[dict[str, object]]:
+        sent: list[dict[str, object]] = []
+        for part in parts:
+            number = len(sent) + 1
+            if number > MAX_PARTS:
+                raise MediaUnavailable("more parts than an object can have")
+            made = self._call(
+                0,
+                "upload_part",
+                **upload,
+                PartNumber=number,
+                Body=part,
+                ChecksumAlgorithm="CRC32",
+            )
+            tags = {name: _named(made, name) for name in ("ETag", "ChecksumCRC32")}
+            sent.append({"PartNumber": number, **tags})
+        return sent
+
+    def _put(self, operation: str, **parameters: Any) -> None:
+        """What makes an object, if none has its key."""
+        _named(self._call(0, operation, IfNoneMatch="*", **parameters), "ETag")
+
     def _clients(self) -> tuple[Any, Any]:
         with self._guard:
             if self._connected is None:
@@ -163,12 +226,23 @@ class MediaBucket:
             call = getattr(self._clients()[which], operation)
             return call(Bucket=self._bucket, **parameters)
         except ClientError as error:
-            if str(error.response.get("Error", {}).get("Code", "")) in _GONE:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in _GONE:
                 raise MediaGone from error
+            if code in _EXISTS and "IfNoneMatch" in parameters:
+                raise MediaExists from error
             raise _unavailable(operation, error) from error
         except Exception as error:
             # Where something else responds in its place, botocore raises whatever its parser meets.
             raise _unavailable(operation, error) from error
+
+
+def _named(response: Any, name: str) -> str:
+    """What every response of S3's own says. Raises `MediaUnavailable` for another's."""
+    text = response.get(name)
+    if not isinstance(text, str) or not text:
+        raise MediaUnavailable("something else responded in S3's place")
+    return text
 
 
 def _client(region: str, endpoint_url: str) -> Any:

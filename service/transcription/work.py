@@ -184,7 +184,11 @@ class Transcribing:
             facts["audioSeconds"] = seconds
         return facts | ({"language": language} if isinstance(language, str) else {})
 
-    def keep(self, job: Job, task: Task) -> None:
+    def is_kept_slowly(self, job: Job) -> bool:
+        del job
+        return False
+
+    def keep(self, job: Job, task: Task, result: Facts) -> Facts:
         """Stores the transcript, before it is charged. A second process that stores it at the same
         time loses, and both go on. Where the words are too many, the text alone is kept."""
         owner = Owner(job.payer, job.actor, job.job_id)
@@ -196,6 +200,7 @@ class Transcribing:
             log.warning("transcript_without_words", job_id=job.job_id)
             text_alone = Transcript(transcript.text, None)
             self._results.store(owner, verdict, content_of(text_alone))
+        return result
 
     def charge(self, job: Job, task: Task) -> Charge:
         """Raises `UsageUnusable`. Of a recording that is longer than what was requested, our own

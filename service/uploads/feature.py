@@ -1,5 +1,7 @@
 """Uploads: files of users for paid work."""
 
+from typing import Any
+
 from service.feature import Core, Declaration, Feature, Parts
 from service.ledger.entities import WalletStatus
 from service.ledger.operations import Ledger
@@ -25,8 +27,10 @@ def build(core: Core, parts: Parts) -> Feature:
         core.table, bucket, object_keys, settings.limits, core.clock, core.ids, is_closing
     )
     data = UploadData(core.table, bucket, object_keys, core.clock, settings.uploads_post_seconds)
+    published: dict[type[Any], object] = {Uploads: uploads}
     return Feature(
-        operations={Uploads: uploads},
+        # Features that keep files of their own keep them here too.
+        operations=published | ({MediaBucket: bucket} if bucket else {}),
         blueprints=lambda: (uploads_blueprint(uploads),),
         checks=upload_checks(),
         erasure=data.steps,

@@ -24,3 +24,6 @@ def result_faults(result: Facts) -> Iterator[str]:
         yield "its videoUrl is not a link"
     if type(expires_at) is not int or expires_at <= 0:
         yield "its videoExpiresAt is not a time"
+    copy = [result[name] for name in ("copyBytes", "copyExpiresAt") if name in result]
+    if len(copy) == 1 or any(type(each) is not int or each <= 0 for each in copy):
+        yield "its copy is not one of that size until that time"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from service.catalog.pricing import Counter
-from service.core.errors import InvalidRequest, TooLarge
+from service.core.errors import InvalidRequest, NotFound, TooLarge, Unavailable
 from service.core.principal import Principal
 from service.jobs.entities import ContentRejected, Failure, ProviderBusy, ProviderUnavailable
 from service.jobs.work import FailureText
@@ -55,6 +55,22 @@ class NewVideo:
     request_id: str = ""
 
 
+@dataclass(frozen=True)
+class Copied:
+    """A copy of a video in our own bucket: its size in bytes, and until when it is kept (epoch
+    milliseconds)."""
+
+    size: int
+    expires_at: int
+
+
+def copied_from(result: Mapping[str, Any]) -> Copied | None:
+    """The copy that the result of a job names, None without one."""
+    if "copyBytes" not in result:
+        return None
+    return Copied(result["copyBytes"], result["copyExpiresAt"])
+
+
 class VideoFailure(StrEnum):
     """Why a video's job ended without being charged, beyond what can happen to any job."""
 
@@ -84,6 +100,18 @@ class ImageUnusable(InvalidRequest):
 class ImageTooLarge(TooLarge):
     code = "IMAGE_TOO_LARGE"
     summary = "An image in the body may be at most 10 MB."
+
+
+class VideoNotFound(NotFound):
+    code = "VIDEO_NOT_FOUND"
+    summary = "There is no video at this address."
+    advice = "Addresses end with `videoExpiresAt` of the job."
+
+
+class VideoUnavailable(Unavailable):
+    code = "VIDEO_UNAVAILABLE"
+    summary = "The video cannot be fetched right now."
+    retry_after = 5
 
 
 FAILURES: Mapping[str, FailureText] = {

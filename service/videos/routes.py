@@ -13,7 +13,9 @@ from service.jobs.entities import (
 from service.jobs.paid_routes import PAID_ERRORS, PAID_HEADERS, paid_headers
 from service.jobs.schemas import job_body
 from service.jobs.work import Operations
-from service.videos.entities import ImageRejected, NewVideo
+from service.videos.addresses import PATH
+from service.videos.copies import Copies
+from service.videos.entities import ImageRejected, NewVideo, VideoNotFound, VideoUnavailable
 from service.videos.operations import Videos
 from service.videos.schemas import JobSchema, VideoRequestSchema
 from service.videos.work import VIDEO_FORM
@@ -48,6 +50,35 @@ POST_VIDEO = Endpoint(
     headers=PAID_HEADERS,
     max_body_bytes=VIDEO_FORM.max_body_bytes,
 )
+
+# Far less than a link lives: what plays a video comes back for each part of it.
+_KEPT_BY_BROWSERS = "private, max-age=300"
+GET_COPY = Endpoint(
+    access=Access.CALLBACK_TOKEN,
+    summary="Play or download a video",
+    operation_id="getVideoFile",
+    description="What `videoUrl` of a job names where videos are copied: redirects to the file, "
+    "which a client that follows gets with 200. Needs no sign-in, since whoever has the address "
+    "may play the video, until `videoExpiresAt`.",
+    statuses=(200, 302),
+    bare=True,
+    errors=(VideoNotFound, VideoUnavailable),
+)
+
+
+def copies_blueprint(copies: Copies | None) -> Blueprint:
+    """Without a bucket no address leads anywhere."""
+    blueprint = Blueprint("video_copies", __name__)
+
+    @blueprint.get(f"{PATH}/<token>")
+    @endpoint(GET_COPY)
+    def get_video_file(token: str) -> Response:
+        if copies is None:
+            raise VideoNotFound
+        headers = {"Location": copies.link(token), "Cache-Control": _KEPT_BY_BROWSERS}
+        return Response(status=302, headers=headers)
+
+    return blueprint
 
 
 def videos_blueprint(videos: Videos, operations: Operations) -> Blueprint:

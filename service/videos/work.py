@@ -41,6 +41,7 @@ from service.uploads.entities import (
 )
 from service.uploads.operations import Uploads
 from service.videos.checks import payload_faults, result_faults
+from service.videos.copies import Copies
 from service.videos.entities import (
     FAILURE_OF_REJECTION,
     FAILURES,
@@ -49,6 +50,7 @@ from service.videos.entities import (
     ImageUnusable,
     VideoBody,
     VideoModel,
+    copied_from,
     deliverable,
     usage_of,
 )
@@ -101,6 +103,7 @@ class ImageToVideo:
         submit_seconds: float,
         plain_links: bool,
         model: VideoModel,
+        copies: Copies | None,
     ) -> None:
         self._catalog = catalog
         self._uploads = uploads
@@ -108,6 +111,7 @@ class ImageToVideo:
         self._clock = clock
         self._plain_links = plain_links
         self._model = model
+        self._copies = copies
         self.provider = kling.name
         self.submit_seconds = submit_seconds
 
@@ -159,8 +163,21 @@ class ImageToVideo:
         expires_at = self._clock.now() + RESULT_MILLISECONDS
         return {"videoUrl": in_lower_case(task.result_url), "videoExpiresAt": expires_at}
 
-    def keep(self, job: Job, task: Task) -> None:
-        """A video stays with Kling: the link is all there is."""
+    def is_kept_slowly(self, job: Job) -> bool:
+        return self._copies is not None and self._copies.is_due(job)
+
+    def keep(self, job: Job, task: Task, result: Facts) -> Facts:
+        """A video stays with Kling unless it is to be copied. Kling's own link is kept besides: it
+        is what is handed over where no copy can be made in time."""
+        del task
+        if self._copies is None or not self._copies.are_made:
+            return result
+        if not self._copies.is_due(job):
+            if job.is_open:
+                self._copies.abandon(job)
+            return result
+        copied = self._copies.make(job, str(result["videoUrl"]))
+        return {**result, "copyBytes": copied.size, "copyExpiresAt": copied.expires_at}
 
     def charge(self, job: Job, task: Task) -> Charge:
         return Charge(job.held, usage_of(task), self._cost(task))
@@ -184,14 +201,21 @@ class ImageToVideo:
         return result_faults(result)
 
     def render(self, job: Job) -> Mapping[str, object]:
-        result: Any = job.result or {}
-        expires_at = result.get("videoExpiresAt")
+        url, expires_at = self._place(job)
         return {
             "promptKey": job.payload.get("promptKey", "unknown"),
             "provider": dict(self._kling.show(job.facts, job.job_id)) if job.facts else None,
-            "videoUrl": result.get("videoUrl"),
+            "videoUrl": url,
             "videoExpiresAt": iso(expires_at) if expires_at else None,
         }
+
+    def _place(self, job: Job) -> tuple[str | None, int | None]:
+        """Where the video is, and until when: the copy, or with Kling."""
+        result: Any = job.result or {}
+        copied = copied_from(result)
+        if copied is None or self._copies is None:
+            return result.get("videoUrl"), result.get("videoExpiresAt")
+        return self._copies.url(job, copied), copied.expires_at
 
     def failure_of(self, reason: RejectionReason) -> str:
         return FAILURE_OF_REJECTION[reason]

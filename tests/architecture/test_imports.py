@@ -211,9 +211,8 @@ def test_across_features_only_operations_and_entities_are_used() -> None:
             continue
         if there[0] not in FEATURES | {"providers"}:
             continue
-        allowed = (
-            {"base", "generation", "registry", "speech"} if there[0] == "providers" else set(ACROSS)
-        )
+        shared = {"base", "downloads", "generation", "registry", "speech"}
+        allowed = shared if there[0] == "providers" else set(ACROSS)
         if here[-1] in WIRING | {"settings"}:
             allowed |= {"settings", "kling", "assemblyai"}
         if here[-1] == "checks":

@@ -192,6 +192,7 @@ def physical(data: Stack) -> dict[str, str]:
         "RecordsBucket": f"farebox-{stage}-records",
         "UploadsBucket": f"farebox-{stage}-uploads",
         "UploadDays": str(data.parameters["UploadDays"]),
+        "VideoCopyDays": str(data.parameters["VideoCopyDays"]),
     }
 
 

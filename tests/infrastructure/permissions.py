@@ -20,7 +20,8 @@ RECORDED = Path(__file__).with_name("calls.json")
 @dataclass(frozen=True, order=True)
 class Call:
     """A recorded action of a container on a kind of resource: table, closed days (one partition of
-    it), index, key, data key, keys, kling, records, uploads or uploads bucket."""
+    it), index, key, data key, keys, kling, records, uploads, videos or
+    uploads bucket."""
 
     container: str
     action: str
@@ -83,6 +84,7 @@ def arn(deployment: Deployment, resource: str) -> str:
     }
     bucket = f"arn:aws:s3:::{parameters['UploadsBucket']}"
     known |= {"uploads": f"{bucket}/uploads/digest/upl_1", "uploads bucket": bucket}
+    known |= {"videos": f"{bucket}/videos/digest/job_1.mp4"}
     return known[resource] if resource in known else _record(deployment)
 
 

@@ -4,7 +4,7 @@ everything they do."""
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -25,6 +25,9 @@ from service.erasure.operations import Erasures
 from service.feature import Parts
 from service.identity.entities import GOOGLE
 from service.identity.settings import IdentitySettings
+from service.jobs.job_ids import JobIds
+from service.jobs.operations import Jobs
+from service.jobs.work import Operations
 from service.ledger.grant_terms import GrantTerms
 from service.ledger.lots import LotKind
 from service.notifications.deliveries import Deliveries
@@ -36,9 +39,12 @@ from service.providers.http import ProviderHttp, Reply
 from service.providers.kling import feature as kling
 from service.settings import Settings
 from service.storage import dynamodb
+from service.storage.media_bucket import PART_BYTES, MediaBucket
 from service.uploads.entities import UploadKind
 from service.uploads.operations import Uploads
 from service.users.operations import Users
+from service.videos import feature as videos
+from service.videos.addresses import CopyAddresses
 from service.worker import background
 from tests.doubles.clock import FakeClock
 from tests.doubles.pictures import png
@@ -48,6 +54,7 @@ from tests.infrastructure.render import REGION
 from tests.stack.live_stack import IMAGE
 
 LATER_SECONDS = 1300
+COPYING = {"VIDEOS_COPY_DAYS": "30"}
 # What a container has besides its task definition: credentials, and in tests the table's address.
 _AROUND = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -101,6 +108,7 @@ def redirected(addresses: Mapping[str, str]) -> Iterator[None]:
             return super().send_once(stand_in(url), headers, body, until)
 
     with (
+        patch.object(videos, "public_only", lambda resolve: resolve),
         patch.object(PoolManager, "urlopen", sent),
         patch.object(kling, "ProviderHttp", Endpoint),
     ):
@@ -120,14 +128,15 @@ class Processes:
         self.clock = FakeClock(now=SystemClock().now())
 
     @contextmanager
-    def inside(self, container: str, role: str = "") -> Iterator[Settings]:
-        """Within the block the process has the environment of the container and no other, and its
-        calls are recorded for the role."""
-        environment = environment_of(self._stage, container)
+    def inside(self, container: str, role: str = "", **others: str) -> Iterator[Settings]:
+        """Within the block the process has the environment of the container and no other, but for
+        `others`, and its calls are recorded for the role."""
+        environment = environment_of(self._stage, container) | others
         real = {
             environment["KLING_BASE_URL"]: f"{self._simulator.url}/kling",
             "https://www.googleapis.com/oauth2": f"{self._simulator.url}/google/oauth2",
             environment["PUBLIC_URL"]: "http://127.0.0.1:9",
+            f"{self._simulator.settings.public_url}": self._simulator.url,
         }
         with (
             patch.dict(os.environ, environment | _AROUND, clear=True),
@@ -151,6 +160,7 @@ class Processes:
             _start_bulk_grant(parts)
             for user in ("ann", "eve"):
                 _upload(parts, user)
+            _copy(parts, "eve")
             _leave(parts)
             _publish(parts)
             # Another process does not have the data key in memory.
@@ -158,12 +168,26 @@ class Processes:
             return done
 
     def worker(self) -> None:
-        """Runs every sweep once."""
+        """Runs every sweep once, and copies videos."""
         self.clock.advance(LATER_SECONDS)
-        with self.inside("worker") as settings, background(lambda: False) as lent:
+        with (
+            self.inside("worker", **COPYING) as settings,
+            background(lambda: False) as lent,
+        ):
             parts = build(settings, "worker", self.clock)
+            _break_off(parts)
             for sweep in parts.sweeps(lent):
                 sweep.run_once()
+
+    def play(self, user: str, job: str) -> None:
+        """Follows the address of a copied video."""
+        with self.inside("web", **COPYING) as settings:
+            parts = build(settings, "web", self.clock)
+            operations, jobs = parts.get(Operations), parts.get(Jobs)
+            url = str(operations.render(jobs.get(user, job))["videoUrl"])
+            assert url.startswith(settings.core.public_url)
+            response = create_app(parts).test_client().get(urlsplit(url).path)
+            assert response.status_code == 302
 
     def scheduled(self) -> int:
         """Runs the scheduled audit and returns its exit code."""
@@ -184,6 +208,27 @@ def _upload(parts: Parts, user: str) -> None:
     browser: Any = boto3.Session().client("s3", region_name=REGION)
     browser.put_object(**place, Body=picture, ContentType="image/png")
     uploads.source(user, begun.upload.upload_id, UploadKind.IMAGE)
+
+
+def _copy(parts: Parts, user: str) -> None:
+    """Leaves the copy of a video where the worker would have made it."""
+    core = parts.core
+    job_id = JobIds(core.ids, core.keyring.mac_key).new(user, core.clock.now())
+    key = CopyAddresses(core.keyring.mac_key, "").key(user, job_id)
+    place = {"Bucket": os.environ["UPLOADS_BUCKET"], "Key": key}
+    worker: Any = boto3.Session().client("s3", region_name=REGION)
+    worker.put_object(**place, Body=b"video")
+
+
+def _break_off(parts: Parts) -> None:
+    """Sends a large video that breaks off in the middle."""
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(PART_BYTES)
+        raise ConnectionResetError
+
+    with suppress(ConnectionResetError):
+        parts.get(MediaBucket).put_once("videos/digest/job_1.mp4", "video/mp4", pieces())
 
 
 def _leave(parts: Parts) -> None:

@@ -30,6 +30,9 @@ FOR_OBJECTS = {"GetObject": ("kms:Decrypt",), "PutObject": ("kms:Decrypt", "kms:
 ON_VERSIONS = {
     "HeadObject": ("GetObject", False),
     "GetObject": ("GetObjectVersion", False),
+    **dict.fromkeys(("PutObject", "CreateMultipartUpload", "UploadPart"), ("PutObject", False)),
+    "CompleteMultipartUpload": ("PutObject", False),
+    "AbortMultipartUpload": ("AbortMultipartUpload", False),
     "DeleteObjects": ("DeleteObjectVersion", False),
     "ListObjectVersions": ("ListBucketVersions", True),
 }
@@ -83,24 +86,28 @@ class Recorder:
                 self._add("ses:SendEmail", resource)
             return
         if service == "s3" and self._named.get(params["Bucket"]) == UPLOADS:
-            self._see_upload(model.name)
+            self._see_upload(model.name, params)
             return
         name = params.get("Bucket" if service == "s3" else "SecretId", "")
         self._add(f"{service}:{model.name}", self._named.get(name, "(something else)"))
         self._add_key(FOR_OBJECTS[model.name] if service == "s3" else FOR_READING)
 
-    def _see_upload(self, operation: str) -> None:
+    def _see_upload(self, operation: str, params: Mapping[str, Any]) -> None:
         if operation == "CreateBucket":
             # What botocore takes for the model of a form: a browser writes by what it signs away.
             self._add("s3:PutObject", UPLOADS)
             self._add_key(FOR_OBJECTS["PutObject"])
             return
         action, is_of_bucket = ON_VERSIONS[operation]
-        self._add(f"s3:{action}", "uploads bucket" if is_of_bucket else UPLOADS)
+        if operation == "GetObject" and "VersionId" not in params:
+            action = operation
+        kind = "uploads bucket" if is_of_bucket else _kind_of_file(params)
+        self._add(f"s3:{action}", kind)
         if operation == "HeadObject":
             # Otherwise S3 does not say that a file is not there.
             self._add("s3:ListBucket", "uploads bucket")
-        self._add_key(FOR_OBJECTS["GetObject"] if action.startswith("Get") else ())
+        if action.startswith(("Get", "Put")):
+            self._add_key(FOR_OBJECTS[action.removesuffix("Version")])
 
     def _add(self, action: str, resource: str) -> None:
         self.calls.add(Call(self._container, action, resource))
@@ -108,6 +115,13 @@ class Recorder:
     def _add_key(self, actions: tuple[str, ...]) -> None:
         for action in actions:
             self._add(action, "key")
+
+
+def _kind_of_file(params: Mapping[str, Any]) -> str:
+    """A user's own file, or the copy of a video, by its key."""
+    deleted = params.get("Delete", {}).get("Objects", [{}])
+    key = str(params.get("Key") or deleted[0].get("Key"))
+    return "videos" if key.startswith("videos/") else UPLOADS
 
 
 def _is_closed_day(params: Mapping[str, Any]) -> bool:

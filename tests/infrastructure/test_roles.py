@@ -94,6 +94,7 @@ def _work(processes: Processes, client: Any, table: str) -> str:
     user, (first, second) = processes.web()
     assert processes.command("operator", "resolve", user, first) == 0
     processes.worker()
+    processes.play(user, second)
     assert processes.command("operator", "ledger", user) == 0
     # Its id alone: an index leads to the user.
     assert processes.command("operator", "job", first) == 0
@@ -150,6 +151,8 @@ def test_the_recorded_calls_are_those_in_the_file(recorded: set[Call]) -> None:
         Call("web", "s3:ListBucketVersions", "uploads bucket"),
         Call("worker", "s3:GetObjectVersion", "uploads"),
         Call("worker", "s3:PutObject", "uploads"),
+        Call("web", "s3:PutObject", "videos"),
+        Call("worker", "s3:GetObject", "uploads"),
         Call("worker", "secretsmanager:PutSecretValue", "keys"),
         Call("audit", "kms:GenerateDataKey", "data key"),
         Call("audit", "kms:Decrypt", "data key"),

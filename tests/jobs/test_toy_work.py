@@ -14,7 +14,7 @@ from service.core.principal import Principal
 from service.jobs.entities import JobRequest, JobStatus, ProviderCost
 from service.jobs.operations import Submission
 from service.jobs.schemas import job_body
-from service.jobs.work import price_of
+from service.jobs.work import NotKept, price_of
 from service.ledger.entities import InsufficientCredits
 from tests.doubles.service_harness import ServiceHarness
 from tests.jobs.toy.feature import BY_THE_WORD, TOY, TooManyWords, Words
@@ -197,3 +197,36 @@ def test_each_job_is_shown_with_its_own_kinds_fields(world: ServiceHarness) -> N
 def test_the_service_serves_it_with_everything_else(world: ServiceHarness) -> None:
     rules = {rule.rule for rule in create_app(world.parts).url_map.iter_rules()}
     assert {"/callbacks/kling/<token>", "/callbacks/toy/<token>", "/jobs", "/videos"} <= rules
+
+
+def test_what_cannot_be_kept_stays_held_and_is_tried_again(world: ServiceHarness) -> None:
+    job_id = say(world, 3).job.job_id
+    toy = words(world)
+    toy.said[job_id], toy.not_kept = 3, NotKept("the shelf is full", 7)
+    held = world.wallet().held
+    world.clock.advance(60)
+    world.work()
+    job = world.job(job_id)
+    assert (job.status, job.due_at) == (JobStatus.SUBMITTED, world.clock.now() + 7000)
+    assert world.wallet().held == held
+    toy.not_kept = NotKept("the shelf is full")
+    world.clock.advance(7)
+    world.work()
+    later = world.job(job_id).due_at or 0
+    assert later > world.clock.now()
+    toy.not_kept = None
+    world.clock.advance(60)
+    world.work()
+    assert world.job(job_id).status is JobStatus.SUCCEEDED
+    assert world.audit().violations == ()
+
+
+def test_what_takes_long_to_keep_is_left_to_the_worker(world: ServiceHarness) -> None:
+    job_id = say(world, 3).job.job_id
+    toy = words(world)
+    toy.said[job_id], toy.slowly = 3, True
+    for _ in range(2):
+        assert world.settlement.resolve("ann", job_id).status is JobStatus.SUBMITTED
+    assert (toy.kept, world.job(job_id).due_at) == ([], world.clock.now())
+    world.work()
+    assert (toy.kept, world.job(job_id).status) == ([job_id], JobStatus.SUCCEEDED)

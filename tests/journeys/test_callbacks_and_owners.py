@@ -157,8 +157,10 @@ BY_ID = {
     "/stripe/orders/{orderId}": "ORDER_NOT_FOUND",
     "/uploads/{uploadId}/complete": "UPLOAD_NOT_FOUND",
 }
-# By the route matrix, tests/text and tests/transcription: streams wait, a job is of one kind.
+# By the route matrix, tests/text, tests/transcription and tests/videos: streams wait, a job is of
+# one kind, and the address of a video is a permission.
 HELD_ELSEWHERE = {
+    "/videos/files/{token}",
     *(f"/callbacks/{vendor}/{{token}}" for vendor in ("assemblyai", "kling")),
     *("/me/identities/{identityId}", "/transcriptions/{jobId}"),
     *("/ai/history/{jobId}", "/jobs/{jobId}/stream"),

@@ -153,6 +153,7 @@ OPERATION_IDS = {
     *("eraseUser", "listErasures"),
     *("createTranscription", "createTranscriptionTicket"),
     "createVideo",
+    "getVideoFile",
     *("createUpload", "completeUpload"),
     *("generateText", "listTexts", "deleteText", "streamJob", "cancelJob"),
     *("createChatCompletion", "createResponse", "listModels", "getModel"),

@@ -6,7 +6,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from service.storage.media_bucket import MediaBucket, MediaGone, MediaUnavailable
+from service.storage.media_bucket import (
+    PART_BYTES,
+    MediaBucket,
+    MediaExists,
+    MediaGone,
+    MediaUnavailable,
+)
 from tests.doubles.imposter import Imposter, imposter
 
 PAGE = b"<html>Please sign in.</html>"
@@ -66,3 +72,15 @@ def test_a_form_names_one_key_one_type_and_a_range() -> None:
     assert link.startswith("https://files.s3.eu-central-1.amazonaws.com/uploads/x?")
     assert "versionId=v1" in link
     assert "X-Amz-Expires=60" in link
+
+
+@pytest.mark.parametrize("parts", [[b"small"], [b"a" * PART_BYTES, b"b"]])
+def test_a_page_is_no_proof_that_an_object_was_written(parts: list[bytes]) -> None:
+    with imposter(200, HTML, PAGE) as server, pytest.raises(MediaUnavailable):
+        bucket_at(server).put_once("key", "video/mp4", iter(parts))
+
+
+def test_an_object_that_is_there_is_not_written_over() -> None:
+    body = b"<Error><Code>PreconditionFailed</Code></Error>"
+    with imposter(412, {**XML, **ID}, body) as server, pytest.raises(MediaExists):
+        bucket_at(server).put_once("key", "video/mp4", iter([b"small"]))

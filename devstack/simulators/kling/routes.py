@@ -1,7 +1,7 @@
 """Kling over HTTP, under `/kling`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from devstack.simulators.kling.pricing import plain
 from devstack.simulators.kling.task_store import SUCCEED, TaskStore
 from devstack.simulators.kling.video_requests import parse_request
 from devstack.simulators.kling.views import created_view, record_view, task_view
-from devstack.simulators.wire import Call, Endpoint, current_call, json_response
+from devstack.simulators.wire import Call, Cut, Endpoint, current_call, json_response
 from service.core.clock import Clock
 
 VIDEO = Path(__file__).parent.parent / "video.mp4"
@@ -44,7 +44,7 @@ class Kling:
         "create": _CREATE_FAULTS,
         "query": RESPONSE_FAULTS | {"late", "empty"},
         "list": RESPONSE_FAULTS | {"late"},
-        "video": RESPONSE_FAULTS,
+        "video": RESPONSE_FAULTS | {"cut", "stall", "oversize"},
         "callback": CALLBACK_FAULTS,
     }
 
@@ -124,12 +124,30 @@ class Kling:
         """The video of any task id, known or not: a link must still play after the simulators
         were restarted and have lost their tasks."""
 
-        def act(_: Fault | None) -> Response:
+        def act(fault: Fault | None) -> Response:
             if not re.fullmatch(r"[0-9]{1,40}", name):
                 return _no_video(404, None)
+            if fault and fault.kind in ("cut", "stall", "oversize"):
+                return self._broken(fault)
             return send_file(VIDEO, "video/mp4", conditional=True, max_age=0)
 
         return self._injector.call(Endpoint(self.name, "video", _no_video), current_call(), act)
+
+    def _broken(self, fault: Fault) -> Response:
+        """The video, dropped in the middle, paused there, or announced as longer than any is."""
+        video = VIDEO.read_bytes()
+        middle = len(video) // 2
+
+        def body() -> Iterator[bytes]:
+            yield video[:middle]
+            if fault.kind != "stall":
+                raise Cut
+            self._clock.sleep(fault.seconds)
+            yield video[middle:]
+
+        length = 2**40 if fault.kind == "oversize" else len(video)
+        headers = {"Content-Length": str(length)}
+        return Response(body(), headers=headers, content_type="video/mp4")
 
     def unknown(self, anything: str) -> Response:
         """Any other path: the vendor's error for unknown methods. The journal shows it."""

@@ -7,16 +7,12 @@ from devstack.simulators.faults import Fault
 from devstack.simulators.language.books import Books, Entry
 from devstack.simulators.language.model import Plan
 from devstack.simulators.time_scale import TimeScale
+from devstack.simulators.wire import Cut
 from service.core.clock import Clock
 
 STREAM_FAULTS = frozenset({"stall", "cut", "error-event", "error-event-late"})
 # The body is made only when it is read; these faults act without anyone reading it.
 _UNREAD = {"lost-answer", "garbage"}
-
-
-class Cut(ConnectionError):
-    """The vendor drops the connection, which the server does with it. Not by a reset, as `reset`
-    and `lost-answer`: that would take back what was sent and not read yet."""
 
 
 class Pace:

@@ -1,8 +1,9 @@
-"""S3 over HTTP, with addresses of the form `/s3/<bucket>/<key>`: forms, HEAD and GET with ranges
-and versions, tags, and what deletes."""
+"""S3 over HTTP, with addresses of the form `/s3/<bucket>/<key>`: forms, objects that are put whole
+or in parts, HEAD and GET with ranges and versions, tags, and what deletes."""
 
-import hashlib
+import base64
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -21,6 +22,7 @@ from devstack.simulators.s3.errors import (
     request_id,
     xml_response,
 )
+from devstack.simulators.s3.multipart import MultipartUploads, etag
 from devstack.simulators.s3.object_store import ObjectStore, Version
 from devstack.simulators.s3.policies import check_form
 from devstack.simulators.s3.signatures import Keys, SignedRequest, check_request
@@ -29,6 +31,7 @@ from service.core.clock import Clock
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 _MAX_KEYS = 1000
+_CHECKSUM = "x-amz-checksum-crc32"
 # As botocore writes it.
 _LISTED = re.compile("<Object><Key>([^<]*)</Key><VersionId>([^<]*)</VersionId></Object>")
 
@@ -47,6 +50,8 @@ class S3:
     name = "s3"
     faults: ClassVar[Operations] = {
         "post": RESPONSE_FAULTS,
+        "put": RESPONSE_FAULTS,
+        "parts": RESPONSE_FAULTS,
         "head": RESPONSE_FAULTS,
         "get": RESPONSE_FAULTS,
         "tags": RESPONSE_FAULTS,
@@ -59,6 +64,7 @@ class S3:
         self._clock = clock
         self._keys = keys
         self._store = ObjectStore()
+        self._multipart = MultipartUploads()
 
     def blueprint(self) -> Blueprint:
         """All routes, without the `/s3` prefix."""
@@ -71,6 +77,7 @@ class S3:
             routes.get(address, endpoint=f"list{len(address)}")(self.versions)
         address = f"{bucket}/<path:key>"
         routes.add_url_rule(address, "object", self.of_object, methods=["GET", "DELETE"])
+        routes.add_url_rule(address, "written", self.written, methods=["PUT", "POST"])
         return routes
 
     def objects(self) -> Response:
@@ -86,7 +93,7 @@ class S3:
             }
             for each in self._store.all()
         ]
-        return json_response({"objects": shown})
+        return json_response({"objects": shown, "openMultipartUploads": self._multipart.count()})
 
     def scan(self, bucket: str, key: str) -> Response:
         """Sets tags of the latest version, as a scan for malware does."""
@@ -113,6 +120,9 @@ class S3:
 
     def of_object(self, bucket: str, key: str) -> Response:
         version_id = request.args.get("versionId", "")
+        upload_id = request.args.get("uploadId", "")
+        if request.method == "DELETE" and upload_id:
+            return self._signed("parts", lambda _: self._aborted(bucket, key, upload_id))
         if request.method == "DELETE":
             return self._signed("delete", lambda _: self._deleted(bucket, key, version_id))
         if "tagging" in request.args:
@@ -120,6 +130,68 @@ class S3:
         operation = "head" if request.method == "HEAD" else "get"
         wanted = request.headers.get("Range", "")
         return self._signed(operation, lambda _: self._object(bucket, key, version_id, wanted))
+
+    def written(self, bucket: str, key: str) -> Response:
+        """An object, whole or as one of the steps by which it is sent in parts."""
+        arguments = request.args
+        upload_id, number = arguments.get("uploadId", ""), arguments.get("partNumber", "")
+        kind = request.headers.get("Content-Type", "binary/octet-stream")
+        is_new_only = request.headers.get("If-None-Match") == "*"
+        if request.method == "POST" and "uploads" in arguments:
+            return self._signed("parts", lambda _: self._begun(bucket, key, kind))
+        if request.method == "POST" and upload_id:
+            return self._signed(
+                "parts",
+                lambda call: self._completed(bucket, key, upload_id, call.body, is_new_only),
+            )
+        if request.method == "PUT" and upload_id:
+            return self._signed(
+                "parts", lambda call: self._part(bucket, key, upload_id, number, call)
+            )
+        if request.method == "PUT":
+            return self._signed("put", lambda call: self._put(bucket, key, kind, call, is_new_only))
+        return error_response(501, "NotImplemented")
+
+    def _put(self, bucket: str, key: str, kind: str, call: Call, is_new_only: bool) -> Response:
+        _check_sum(call)
+        version = self._new(bucket, key, kind, call.body, is_new_only)
+        return Response(status=200, headers=_headers(version, whole=False))
+
+    def _new(self, bucket: str, key: str, kind: str, body: bytes, is_new_only: bool) -> Version:
+        if is_new_only and any(each.key == key for each in self._store.below(bucket, key)):
+            raise S3Error(412, "PreconditionFailed")
+        return self._store.put(bucket, key, kind, body, self._clock.now())
+
+    def _begun(self, bucket: str, key: str, kind: str) -> Response:
+        upload_id = self._multipart.begin(bucket, key, kind)
+        return xml_response(
+            f"<InitiateMultipartUploadResult><Bucket>{escape(bucket)}</Bucket>"
+            f"<Key>{escape(key)}</Key><UploadId>{upload_id}</UploadId>"
+            "</InitiateMultipartUploadResult>"
+        )
+
+    def _part(self, bucket: str, key: str, upload_id: str, number: str, call: Call) -> Response:
+        _check_sum(call)
+        tag = self._multipart.put(bucket, key, upload_id, number, call.body)
+        headers = request_id() | {"ETag": f'"{tag}"', _CHECKSUM: _sum_of(call.body)}
+        return Response(status=200, headers=headers)
+
+    def _completed(
+        self, bucket: str, key: str, upload_id: str, body: bytes, is_new_only: bool
+    ) -> Response:
+        whole = self._multipart.assembled(bucket, key, upload_id, body.decode())
+        version = self._new(bucket, key, whole.content_type, whole.body, is_new_only)
+        self._multipart.end(bucket, key, upload_id)
+        response = xml_response(
+            f"<CompleteMultipartUploadResult><Key>{escape(key)}</Key>"
+            f"<ETag>&quot;{etag(whole.body)}-1&quot;</ETag></CompleteMultipartUploadResult>"
+        )
+        response.headers["x-amz-version-id"] = version.version_id
+        return response
+
+    def _aborted(self, bucket: str, key: str, upload_id: str) -> Response:
+        self._multipart.end(bucket, key, upload_id)
+        return Response(status=204, headers=request_id())
 
     def _signed(self, operation: str, act: Callable[[Call], Response]) -> Response:
         call, signed, now = current_call(), _signed_request(), self._clock.now()
@@ -129,7 +201,9 @@ class S3:
             return act(call)
 
         endpoint = Endpoint(self.name, operation, error_response)
-        return self._injector.call(endpoint, call, lambda _: _responded(checked))
+        # A file is not for the journal.
+        shown = replace(call, body=b"") if operation in ("put", "parts") else call
+        return self._injector.call(endpoint, shown, lambda _: _responded(checked))
 
     def _write(self, bucket: str, posted: Posted) -> Response:
         if posted.file is None:
@@ -191,9 +265,20 @@ def _responded(act: Callable[[], Response]) -> Response:
         return refusal(error)
 
 
+def _sum_of(body: bytes) -> str:
+    return base64.b64encode(zlib.crc32(body).to_bytes(4)).decode()
+
+
+def _check_sum(call: Call) -> None:
+    """Raises `S3Error` for a body that is another than its sender has summed."""
+    given = {name.lower(): text for name, text in call.headers.items()}.get(_CHECKSUM)
+    if given is not None and given != _sum_of(call.body):
+        raise S3Error(400, "BadDigest")
+
+
 def _headers(version: Version, *, whole: bool) -> dict[str, str]:
     headers = request_id() | {
-        "ETag": f'"{hashlib.md5(version.body, usedforsecurity=False).hexdigest()}"',
+        "ETag": f'"{etag(version.body)}"',
         "x-amz-version-id": version.version_id,
     }
     if whole:

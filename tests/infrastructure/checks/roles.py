@@ -21,6 +21,7 @@ ERASABLE_WITH_STRIPE = {
 }
 CLOSED_DAYS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ANALYTICS"]}}
 _ON_FILES = ("PutObject", "GetObject", "GetObjectVersion")
+_ON_COPIES = ("PutObject", "GetObject", "AbortMultipartUpload")
 WRITES = {
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
@@ -113,16 +114,19 @@ def only_the_table_of_the_stage_is_accessible(deployment: Deployment) -> Iterato
 
 def each_role_does_in_buckets_only_what_it_is_for(deployment: Deployment) -> Iterator[str]:
     """The audit reads and writes its records, for the table of the stage alone; web processes let
-    files be sent and read below one prefix; the worker erases them."""
+    files be sent and read below one prefix; the worker copies videos below another, from where
+    web processes let them be read, and erases both."""
     parameters = deployment.service.parameters
     records = f"arn:aws:s3:::{parameters['RecordsBucket']}/audit/{parameters['TableName']}/*"
     bucket = f"arn:aws:s3:::{parameters['UploadsBucket']}"
-    files = f"{bucket}/uploads/*"
+    files, videos = f"{bucket}/uploads/*", f"{bucket}/videos/*"
     allowed = {("AuditRole", action, records) for action in ("s3:GetObject", "s3:PutObject")}
     allowed |= {("WebRole", f"s3:{action}", files) for action in _ON_FILES}
     allowed |= {("WebRole", "s3:ListBucket", bucket)}
-    allowed |= {("WorkerRole", "s3:DeleteObjectVersion", files)}
-    allowed |= {("WorkerRole", "s3:ListBucketVersions", bucket)}
+    allowed |= {("WebRole", "s3:GetObject", videos)}
+    allowed |= {("WorkerRole", "s3:DeleteObjectVersion", each) for each in (files, videos)}
+    allowed |= {("WorkerRole", f"s3:List{name}", bucket) for name in ("BucketVersions", "Bucket")}
+    allowed |= {("WorkerRole", f"s3:{action}", videos) for action in _ON_COPIES}
     if str(parameters["UploadMalwareScan"]) == "true":
         allowed |= {("WebRole", "s3:GetObjectVersionTagging", files)}
     for name, role in deployment.service.of("IAM::Role").items():
@@ -182,7 +186,7 @@ def no_task_may_delete_or_manage(deployment: Deployment) -> Iterator[str]:
             for action in listed(statement["Action"])
         }
         # Limited by each_role_does_in_buckets_only_what_it_is_for.
-        own = {"s3:PutObject"} if name in ("audit", "web") else set()
+        own = {"s3:PutObject"} if name in ("audit", "web", "worker") else set()
         wrong = {
             action
             for action in actions - harmless - own

@@ -15,6 +15,7 @@ HANDED_OVER |= {
     "RecordsBucket",
     "UploadsBucket",
     "UploadDays",
+    "VideoCopyDays",
     "DataKeyArn",
     "SealedTableName",
 }

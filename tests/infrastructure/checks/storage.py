@@ -1,6 +1,7 @@
 """Everything that holds data: it must outlive every deployment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from service.storage.keys import GSI1, GSI2
 from tests.infrastructure.deployments import Deployment
@@ -185,26 +186,35 @@ def the_audits_records_are_kept_as_evidence(deployment: Deployment) -> Iterator[
         yield "access to the records is not logged: set LoggingConfiguration"
 
 
+def _is_tidy(rule: Mapping[str, Any]) -> bool:
+    """Whether what was replaced, or never finished, is gone after a day."""
+    replaced = int(rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 99))
+    unfinished = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 99)
+    return replaced == 1 and int(unfinished) == 1
+
+
 def the_files_of_users_are_versioned_and_expire(deployment: Deployment) -> Iterator[str]:
     """The version that was checked is the one that is used; none is kept longer than promised."""
     name = str(deployment.data.outputs["UploadsBucket"]).strip("<>")
     bucket = deployment.data.of("S3::Bucket")[name]
     if bucket.get("VersioningConfiguration") != {"Status": "Enabled"}:
         yield f"{name} is not versioned: a file could be replaced after it was checked"
-    days = str(deployment.data.parameters["UploadDays"])
-    rules = [
-        rule
-        for rule in bucket.get("LifecycleConfiguration", {}).get("Rules", [])
-        if rule["Status"] == "Enabled" and str(rule.get("ExpirationInDays")) == days
-    ]
-    if not any(
-        int(rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 99)) == 1
-        and int(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 99)) == 1
-        for rule in rules
+    for parameter, prefix, usual in (
+        ("UploadDays", "uploads/", ""),
+        ("VideoCopyDays", "videos/", "365"),
     ):
-        yield f"{name} keeps files longer than {days} days, or what was replaced beyond a day"
-    if str(deployment.service.parameters["UploadDays"]) != days:
-        yield "the service promises another time than the bucket keeps: hand UploadDays over"
+        days = str(deployment.data.parameters[parameter])
+        kept = usual if days == "0" else days
+        if not any(
+            rule["Status"] == "Enabled"
+            and rule.get("Prefix") == prefix
+            and str(rule.get("ExpirationInDays")) == kept
+            and _is_tidy(rule)
+            for rule in bucket.get("LifecycleConfiguration", {}).get("Rules", [])
+        ):
+            yield f"{name} keeps {prefix} longer than {kept} days, or what was replaced for longer"
+        if str(deployment.service.parameters[parameter]) != days:
+            yield f"the service promises another time than the bucket keeps: hand {parameter} over"
     encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0][
         "ServerSideEncryptionByDefault"
     ]

@@ -147,6 +147,36 @@ ROLES = (
         "\n  WebRole:\n",
     ),
     TemplateMutation(
+        "videos-copied-by-requests",
+        SERVICE,
+        "                Action: s3:GetObject\n",
+        "                Action: [s3:GetObject, s3:PutObject]\n",
+        "\n  WebRole:\n",
+    ),
+    TemplateMutation(
+        "videos-not-copied",
+        SERVICE,
+        "[s3:PutObject, s3:GetObject, s3:AbortMultipartUpload]",
+        "[s3:GetObject]",
+        "\n  WorkerRole:\n",
+    ),
+    TemplateMutation(
+        "copies-over-uploads",
+        SERVICE,
+        "AbortMultipartUpload]\n                Resource: !Sub "
+        '"arn:${AWS::Partition}:s3:::${UploadsBucket}/videos/*"',
+        "AbortMultipartUpload]\n                Resource: !Sub "
+        '"arn:${AWS::Partition}:s3:::${UploadsBucket}/*"',
+        "\n  WorkerRole:\n",
+    ),
+    TemplateMutation(
+        "copies-without-the-key",
+        SERVICE,
+        '                      - !Sub "s3.${AWS::Region}.amazonaws.com"\n',
+        "",
+        "\n  WorkerRole:\n",
+    ),
+    TemplateMutation(
         "uploads-deleted-by-requests",
         SERVICE,
         "[s3:PutObject, s3:GetObject, s3:GetObjectVersion]",

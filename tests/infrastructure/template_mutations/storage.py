@@ -21,6 +21,9 @@ STORAGE = (
     _uploads("uploads-swapped-after-the-check", "Status: Enabled}", "Status: Suspended}"),
     _uploads("uploads-for-ever", "            ExpirationInDays: !Ref UploadDays\n", ""),
     _uploads("replaced-uploads-for-a-month", "NoncurrentDays: 1}", "NoncurrentDays: 30}"),
+    _uploads("uploads-of-every-prefix", "            Prefix: uploads/\n", ""),
+    _uploads("video-copies-deleted-early", "!Ref VideoCopyDays, 365]", "!Ref VideoCopyDays, 30]"),
+    _uploads("video-copies-where-uploads-are", "Prefix: videos/", "Prefix: video/"),
     _uploads(
         "uploads-without-our-key",
         "SSEAlgorithm: aws:kms, KMSMasterKeyID: !GetAtt Key.Arn",

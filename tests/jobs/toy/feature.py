@@ -16,6 +16,7 @@ from service.jobs.work import (
     Estimate,
     Facts,
     FailureText,
+    NotKept,
     Operations,
     RequestForm,
     estimate_by,
@@ -80,6 +81,8 @@ class Words:
     said: dict[str, int | None] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    slowly: bool = False
+    not_kept: NotKept | None = None
     price: Terms = BY_THE_WORD
 
     def validate(self, body: int) -> None:
@@ -109,8 +112,14 @@ class Words:
     def judge(self, task: Task) -> Facts | None:
         return {"words": "word " * min(int(str(task.facts["words"])), 20)}
 
-    def keep(self, job: Job, task: Task) -> None:
+    def is_kept_slowly(self, job: Job) -> bool:
+        return self.slowly
+
+    def keep(self, job: Job, task: Task, result: Facts) -> Facts:
         self.kept.append(job.job_id)
+        if self.not_kept is not None:
+            raise self.not_kept
+        return result
 
     def charge(self, job: Job, task: Task) -> Charge:
         words = int(str(task.facts["words"]))

@@ -39,6 +39,7 @@ from tests.mutants.catalog import (
     text_vendors,
     transcription,
     users,
+    videos,
 )
 from tests.mutants.mutant import Mutant
 
@@ -67,6 +68,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *jobs.MUTANTS,
     *settlement.MUTANTS,
     *transcription.MUTANTS,
+    *videos.MUTANTS,
     *text.MUTANTS,
     *providers.MUTANTS,
     *storage.MUTANTS,

@@ -204,7 +204,7 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks(
         "polls-spread",
         "polls-without-pause",
-        "jobs.state_machine:_next_due",
+        "jobs.state_machine:next_due",
         "min(max(A, T.poll_min), T.poll_max)",
         "T.poll_min",
     ),
