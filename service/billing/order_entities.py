@@ -175,7 +175,8 @@ class OrderTerms:
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """`session_id` is empty until Stripe has made the checkout session; `payment_id` is the payment
-    intent of a package, the subscription of a subscription. `version` counts the changes."""
+    intent of a package, the subscription of a subscription. `version` counts the changes.
+    `is_kept`: it was paid once, and is never deleted."""
 
     user_id: str
     order_id: str
@@ -188,6 +189,7 @@ class Order:
     completed_at: int | None = None
     version: int = 1
     mac: str = ""
+    is_kept: bool = False
 
     @property
     def kept_until(self) -> int:

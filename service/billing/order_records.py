@@ -107,14 +107,15 @@ class OrderRecords:
 
     def end(self, order: Order, status: OrderStatus, *, was_paid: bool = False) -> Order:
         """The order as expired or failed, unless it has ended already. One that `was_paid` stays,
-        though its money was returned."""
+        though its money was returned, also where it has ended as one that was not."""
 
         def ended(current: Order) -> Order | None:
-            if not current.status.is_open:
+            if not current.status.is_open and (current.is_kept or not was_paid):
                 return None
-            return current.changed(status=status, completed_at=self._clock.now())
+            kept = current.is_kept or was_paid
+            return current.changed(status=status, completed_at=self._clock.now(), is_kept=kept)
 
-        return self._changed(order, ended, was_paid=was_paid)
+        return self._changed(order, ended)
 
     def paid(self, order: Order, payment_id: str) -> Order:
         """The order as paid, whatever it was before."""
@@ -145,16 +146,14 @@ class OrderRecords:
         log.error("order_unknown", order_id=order_id, **facts)
         self._metrics.count(Metric.ORDER_MISMATCHES)
 
-    def _changed(
-        self, order: Order, change: Callable[[Order], Order | None], *, was_paid: bool = False
-    ) -> Order:
+    def _changed(self, order: Order, change: Callable[[Order], Order | None]) -> Order:
         """Raises `StorageUnavailable`, also when other processes keep being first."""
         for _ in range(MAX_CHANGES):
             after = change(order)
             if after is None:
                 return order
             try:
-                self._table.write(store.order_change(order, after, was_paid=was_paid))
+                self._table.write(store.order_change(order, after))
             except ConditionFailed:
                 order = self.read(order.user_id, order.order_id)
             else:

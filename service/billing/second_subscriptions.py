@@ -11,7 +11,7 @@ import structlog
 
 from service.billing.entities import StripeRefused
 from service.billing.stripe_client import Stripe
-from service.billing.stripe_objects import Invoice, Subscription
+from service.billing.stripe_objects import Invoice, PaymentIntent, Subscription
 from service.core.metrics import Metric, Metrics
 from service.entitlements.entities import entitled_by
 
@@ -20,6 +20,8 @@ log = structlog.get_logger()
 SECOND_TO = "secondTo"
 # Which other subscription an operator was called for.
 LEFT_WITH = "leftWith"
+# Of a payment: for which state of its refunds an operator was called.
+REFUND_LEFT = "refundLeft"
 # A checkout is open for a day at the most.
 OVERLAP_MILLISECONDS = 24 * 3600 * 1000
 MAX_REFUNDS = 3
@@ -84,7 +86,8 @@ class SecondSubscriptions:
 
     def refund(self, intent_id: str) -> None:
         """Pays back what has come of that payment and has not been paid back. A refusal is an
-        alarm, and so is a refund that has failed."""
+        alarm, and so is a refund that has failed: one for each state of its refunds, however often
+        they are reconciled."""
         intent = self._stripe.retrieve_payment_intent(intent_id)
         refunds = self._stripe.refunds_of(intent_id)
         failed = {each.id for each in refunds if each.status in _FAILED_REFUNDS}
@@ -92,17 +95,25 @@ class SecondSubscriptions:
         if intent.received_cents <= refunded:
             return
         if len(failed) >= MAX_REFUNDS:
-            self._alarm(payment_id=intent_id, reason="refunds failed")
+            self._leave_refund(intent, f"refunds failed-{len(refunds)}")
             return
         params = {"payment_intent": intent_id, "reason": "duplicate"}
         try:
             # Stripe repeats its response to a key, though that refund has failed since.
             made = self._stripe.create_refund(params, f"second-{intent_id}-{len(refunds)}")
         except StripeRefused as refusal:
-            self._alarm(payment_id=intent_id, reason=refusal.reason)
+            self._leave_refund(intent, f"{refusal.reason}-{len(refunds)}")
             return
         if made.id in failed or made.status in _FAILED_REFUNDS:
-            self._alarm(payment_id=intent_id, reason="refund failed")
+            self._leave_refund(intent, f"refund failed-{len(refunds)}")
+
+    def _leave_refund(self, intent: PaymentIntent, state: str) -> None:
+        """The payment keeps it: a subscription that is canceled takes no change."""
+        if intent.metadata.get(REFUND_LEFT) == state:
+            return
+        self._alarm(payment_id=intent.id, reason=state)
+        params = {"metadata": {REFUND_LEFT: state}}
+        self._stripe.update_payment_intent(intent.id, params, f"left-{intent.id}-{state}")
 
     def _reason_to_leave(
         self, subscription: Subscription, invoice: Invoice | None, found: Sequence[Subscription]

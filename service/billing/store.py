@@ -70,6 +70,7 @@ def order_from(item: Item) -> Order:
         completed_at=None if completed_at is None else from_iso(completed_at),
         version=whole_number(fields["version"]),
         mac=fields["mac"],
+        is_kept=EXPIRES_AT not in fields,
     )
 
 
@@ -102,12 +103,12 @@ def order_key_write(
     return Put(keys.order_key(order.user_id, idempotency_key), named, guard)
 
 
-def order_change(before: Order, after: Order, *, was_paid: bool = False) -> Update:
+def order_change(before: Order, after: Order) -> Update:
     """The next state of an order, behind exactly the version that was read. One that is paid, or
     was and has failed all the same, is an accounting record, and stays."""
     guard = When(equals={"version": before.version})
     state = {name: value for name, value in _state(after).items() if value is not None}
-    stays = (EXPIRES_AT,) if after.status is OrderStatus.PAID or was_paid else ()
+    stays = (EXPIRES_AT,) if after.status is OrderStatus.PAID or after.is_kept else ()
     return Update(keys.order(before.user_id, before.order_id), guard, set=state, remove=stays)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from service.billing import stripe_parsing as parsing
@@ -20,7 +20,6 @@ from service.billing.stripe_invoices import (
 from service.billing.stripe_lists import Listed, everything
 from service.billing.stripe_objects import (
     BalanceTransaction,
-    Charge,
     CheckoutSession,
     CreditNote,
     Customer,
@@ -35,6 +34,8 @@ from service.billing.stripe_objects import (
     Subscription,
 )
 from service.billing.stripe_parsing import Raw
+
+Found = TypeVar("Found")
 
 # Of one payment: one that has more is reported.
 MAX_LISTED = 2_000
@@ -95,12 +96,7 @@ class Stripe:
         if customer.deleted or customer.payment_method_id:
             return customer.payment_method_id
         path = f"/v1/customers/{_segment(customer_id)}/payment_methods"
-
-        def newest(raw: Raw) -> str:
-            found, _ = parsing.listed(raw, lambda each: parsing.text(each, "id"))
-            return found[0] if found else ""
-
-        return self._api.get(path, newest, {"limit": 1})
+        return self._first(path, lambda each: parsing.text(each, "id"), {}) or ""
 
     def create_checkout_session(self, params: Mapping[str, Any], key: str) -> CheckoutSession:
         return self._api.post("/v1/checkout/sessions", parsing.checkout_session, params, key)
@@ -122,13 +118,8 @@ class Stripe:
 
     def session_of_payment(self, intent_id: str) -> CheckoutSession | None:
         """The checkout session in which a payment was made, if one was."""
-
-        def first(raw: Raw) -> CheckoutSession | None:
-            found, _ = parsing.listed(raw, parsing.checkout_session)
-            return found[0] if found else None
-
-        params = {"payment_intent": intent_id, "limit": 1}
-        return self._api.get("/v1/checkout/sessions", first, params)
+        made = {"payment_intent": intent_id}
+        return self._first("/v1/checkout/sessions", parsing.checkout_session, made)
 
     def create_portal_session(self, params: Mapping[str, Any], key: str) -> PortalSession:
         return self._api.post("/v1/billing_portal/sessions", parsing.portal_session, params, key)
@@ -139,13 +130,16 @@ class Stripe:
     def retrieve_payment_intent(self, intent_id: str) -> PaymentIntent:
         return self._api.get(f"/v1/payment_intents/{_segment(intent_id)}", parsing.payment_intent)
 
+    def update_payment_intent(
+        self, intent_id: str, params: Mapping[str, Any], key: str
+    ) -> PaymentIntent:
+        path = f"/v1/payment_intents/{_segment(intent_id)}"
+        return self._api.post(path, parsing.payment_intent, params, key)
+
     def cancel_payment_intent(self, intent_id: str, key: str) -> PaymentIntent:
         """It can no longer be paid afterwards. Refused for one that has succeeded."""
         path = f"/v1/payment_intents/{_segment(intent_id)}/cancel"
         return self._api.post(path, parsing.payment_intent, {}, key)
-
-    def charges_of(self, intent_id: str) -> tuple[Charge, ...]:
-        return self._all("/v1/charges", parsing.charge, intent_id)
 
     def refunds_of(self, intent_id: str) -> tuple[Refund, ...]:
         return self._all("/v1/refunds", parsing.refund, intent_id)
@@ -231,21 +225,18 @@ class Stripe:
 
     def invoice_of(self, intent_id: str) -> Invoice | None:
         """The invoice that a payment intent has paid; None for one without an invoice."""
-        filters = {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
-
-        def first(raw: Raw) -> tuple[str, ...]:
-            return parsing.listed(raw, invoice_of_payment)[0]
-
-        found = self._api.get("/v1/invoice_payments", first, {**filters, "limit": 1})
-        return self.retrieve_invoice(found[0]) if found else None
+        made = {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
+        found = self._first("/v1/invoice_payments", invoice_of_payment, made)
+        return self.retrieve_invoice(found) if found else None
 
     def card_fingerprint(self, payment_method_id: str) -> str:
         """The same for one card number, whoever pays with it; empty for what is no card."""
         path = f"/v1/payment_methods/{_segment(payment_method_id)}"
         return self._api.get(path, parsing.card_fingerprint)
 
-    def retrieve_charge(self, charge_id: str) -> Charge:
-        return self._api.get(f"/v1/charges/{_segment(charge_id)}", parsing.charge)
+    def payment_of_charge(self, charge_id: str) -> str:
+        """The payment intent of a charge; empty for one that was made without."""
+        return self._api.get(f"/v1/charges/{_segment(charge_id)}", parsing.payment_of_charge)
 
     def events_page(
         self, created_after: int, starting_after: str = "", kinds: Sequence[str] = ()
@@ -274,6 +265,16 @@ class Stripe:
         }
         path = "/v1/balance_transactions"
         return everything(self._api, path, balance_transaction, params, max_objects)
+
+    def _first(
+        self, path: str, parse: Callable[[Raw], Found], filters: Mapping[str, Any]
+    ) -> Found | None:
+        """The newest of a list; None where it is empty."""
+
+        def first(raw: Raw) -> Found | None:
+            return next(iter(parsing.listed(raw, parse)[0]), None)
+
+        return self._api.get(path, first, {**filters, "limit": 1})
 
     def _of_customer(
         self, path: str, parse: Callable[[Raw], Listed], filters: Mapping[str, Any]

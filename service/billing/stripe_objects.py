@@ -64,26 +64,6 @@ class PaymentIntent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Charge:
-    """`refunded_cents` is cumulative. `card_fingerprint` is the same for one card number, whoever
-    pays with it; empty for other methods."""
-
-    id: str
-    status: str
-    amount_cents: int
-    captured_cents: int
-    refunded_cents: int
-    currency: str
-    customer_id: str
-    payment_intent_id: str
-    paid: bool
-    disputed: bool
-    card_fingerprint: str
-    created_at: int
-    livemode: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Refund:
     """`status` is pending, requires_action, succeeded, failed or canceled."""
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from service.billing.stripe_objects import (
-    Charge,
     CheckoutSession,
     Customer,
     Dispute,
@@ -79,25 +78,10 @@ def payment_intent(raw: Raw) -> PaymentIntent:
     )
 
 
-def charge(raw: Raw) -> Charge:
+def payment_of_charge(raw: Raw) -> str:
+    """Empty for a charge without a payment intent."""
     of_kind(raw, "charge")
-    return Charge(
-        id=text(raw, "id"),
-        status=text(raw, "status"),
-        amount_cents=number(raw, "amount"),
-        captured_cents=number(raw, "amount_captured"),
-        refunded_cents=number(raw, "amount_refunded"),
-        currency=text(raw, "currency"),
-        customer_id=id_of(raw, "customer"),
-        payment_intent_id=id_of(raw, "payment_intent"),
-        paid=flag(raw, "paid"),
-        disputed=flag(raw, "disputed"),
-        card_fingerprint=maybe_text(
-            part(part(raw, "payment_method_details"), "card"), "fingerprint"
-        ),
-        created_at=time(raw, "created"),
-        livemode=flag(raw, "livemode"),
-    )
+    return id_of(raw, "payment_intent")
 
 
 def refund(raw: Raw) -> Refund:

@@ -76,7 +76,7 @@ class Subscriptions:
 
     def reconcile_charge(self, charge_id: str) -> None:
         """Settles the payment of a charge. One without a payment intent is none of ours."""
-        intent_id = self._stripe.retrieve_charge(charge_id).payment_intent_id
+        intent_id = self._stripe.payment_of_charge(charge_id)
         if intent_id:
             self._settle_payment(intent_id)
 

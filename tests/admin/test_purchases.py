@@ -7,6 +7,7 @@ import pytest
 from service.ledger.entities import EntryKind
 from tests.admin.admin_api import AdminApi
 from tests.billing.payment_world import GRANTED, PAID, PaymentWorld
+from tests.billing.subscribers import Subscribing
 
 REASON = {"reason": "half of the videos were broken"}
 
@@ -52,6 +53,26 @@ def test_a_refund_returns_money_and_the_credits_follow(
     assert body["data"]["purchase"]["clawedBack"] == 110
     assert refunds(world) == [500, 500]
     world.assert_proved()
+
+
+def test_each_part_of_an_invoice_is_refunded_by_its_own_id() -> None:
+    site = Subscribing()
+    subscription = site.subscribe()
+    site.account.controls.fail_next("generic_decline")
+    site.pass_days(32)
+    invoice = site.latest_invoice(subscription)
+    parts = [site.pay_part(invoice, cents) for cents in (400, 500)]
+    site.deliver_all("invoice.paid")
+    api = AdminApi(site)
+    for part, cents, left in ((parts[1], 100, 800), (parts[1], None, 400), (parts[0], None, 0)):
+        status, body = refund(api, part, cents)
+        assert status == 200
+        purchase = body["data"]["purchase"]
+        assert (purchase["paymentId"], purchase["otherCents"]) == (parts[0], {parts[1]: 500})
+        assert 900 - purchase["refundedCents"] == left
+    for part in parts:
+        assert refund(api, part, None)[0] == 409
+    assert site.audit().violations == ()
 
 
 @pytest.mark.protocol("refund-once")

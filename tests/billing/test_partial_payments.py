@@ -95,6 +95,17 @@ def test_a_refund_or_dispute_of_any_part_takes_its_share_of_the_whole(
     assert_sound(site)
 
 
+@pytest.mark.protocol("parts-of-one-invoice")
+def test_a_payment_that_was_taken_off_its_invoice_brings_nothing(site: Subscribing) -> None:
+    delivered: set[str] = set()
+    _, invoice = unpaid_renewal(site, delivered)
+    taken_off, _ = (site.pay_part(invoice, cents) for cents in (400, 500))
+    made = site.account.simulator.account.invoice_payments
+    made.where(**{"payment.payment_intent": taken_off})[0]["status"] = "canceled"
+    assert site.parts.get(Payments).settle(taken_off) is None
+    assert grants(site) == 1
+
+
 def test_a_warning_of_a_part_takes_that_part(site: Subscribing) -> None:
     delivered: set[str] = set()
     _, invoice = unpaid_renewal(site, delivered)

@@ -55,7 +55,6 @@ def test_every_verb_of_the_adapter_sends_what_stripe_accepts(mock: Mock) -> None
     stripe.retrieve_payment_intent(payment_id)
     stripe.create_refund({"payment_intent": payment_id, "amount": 100}, "refund-1")
     for listed in (
-        stripe.charges_of,
         stripe.refunds_of,
         stripe.disputes_of,
         stripe.fraud_warnings_of,
