@@ -27,8 +27,8 @@ def build(core: Core, parts: Parts) -> Feature:
         parts.get(Sessions),
         parts.get(Identity),
         FreshSignIns(core.clock, MAX_SIGN_IN_AGE_SECONDS),
-        parts.get(PasswordAccounts).last_login_at,
-        parts.get(Entitlements).tier,
+        parts.get(PasswordAccounts),
+        parts.get(Entitlements),
     )
     hook = _post_confirmation(core, parts)
     return Feature(

@@ -6,11 +6,14 @@ from typing import Protocol
 from service.accounts.entities import Account
 from service.core.errors import Unauthenticated
 from service.core.principal import PASSWORD_PREFIX, Principal
+from service.entitlements.operations import Entitlements
 from service.identity.freshness import FreshSignIns
 from service.ledger.entities import check_wallet
 from service.ledger.operations import Ledger
 from service.sessions.entities import SessionEnd
 from service.sessions.operations import Sessions
+from service.storage.codec import Item
+from service.storage.keys import Key
 from service.users.entities import LinkedIdentity, OtherTokenRejected
 from service.users.linking import Identities
 
@@ -23,6 +26,14 @@ class SignIn(Protocol):
     ) -> Principal: ...
 
 
+class PasswordLogins(Protocol):
+    """When users last signed in with a password, as `PasswordAccounts` knows it."""
+
+    def key_of(self, user_id: str) -> Key: ...
+
+    def last_login_at(self, user_id: str, owned: Item | None) -> int | None: ...
+
+
 class Accounts:
     """What a signed-in caller does with their account."""
 
@@ -33,13 +44,11 @@ class Accounts:
         sessions: Sessions,
         identity: SignIn,
         fresh_sign_ins: FreshSignIns,
-        password_login_of: Callable[[str], int | None],
-        tier_of: Callable[[str], str],
+        passwords: PasswordLogins,
+        entitlements: Entitlements,
     ) -> None:
-        """`password_login_of` returns when a user last signed in with a password; None: never.
-        `tier_of` is `Entitlements.tier`. Both raise `StorageUnavailable`."""
-        self._tier_of = tier_of
-        self._password_login_of = password_login_of
+        self._entitlements = entitlements
+        self._passwords = passwords
         self._ledger = ledger
         self._identities = identities
         self._sessions = sessions
@@ -47,16 +56,23 @@ class Accounts:
         self._fresh_sign_ins = fresh_sign_ins
 
     def get(self, principal: Principal) -> Account:
-        """Raises `AccountClosed`, `StorageUnavailable`, `DataKeyUnavailable` and
-        `DataUnreadable`."""
-        balance = self._ledger.balance(principal.subject)
+        """What it needs is read in one call, but for a password's login and linked identities.
+        Raises `AccountClosed`, `StorageUnavailable`, `DataKeyUnavailable` and `DataUnreadable`."""
+        user_id = principal.subject
+        password, tier = self._passwords.key_of(user_id), self._entitlements.key_of(user_id)
+        has_password = user_id.startswith(PASSWORD_PREFIX)
+        read = (*self._identities.keys_of(user_id), tier, *((password,) if has_password else ()))
+        balance, items = self._ledger.balance_with(user_id, read)
         check_wallet(balance.wallet, principal)
         if balance.wallet is None or balance.wallet.is_leaving:
             return Account(principal, balance)
-        user_id = principal.subject
-        login_at = self._password_login_of(user_id) if user_id.startswith(PASSWORD_PREFIX) else None
-        identities, tier = self._identities.all(user_id), self._tier_of(user_id)
-        return Account(principal, balance, identities, login_at, tier)
+        return Account(
+            principal,
+            balance,
+            self._identities.listed(user_id, items),
+            self._passwords.last_login_at(user_id, items[password]) if has_password else None,
+            self._entitlements.tier(user_id, items[tier]),
+        )
 
     def identities(self, principal: Principal) -> list[LinkedIdentity]:
         """Raises what `Identities.all` raises."""

@@ -51,10 +51,13 @@ class Entitlements:
         """Status `none` for everyone without a subscription. Raises `StorageUnavailable`."""
         return store.entitlement_from(user_id, self._table.get(keys.entitlement(user_id)))
 
-    def tier(self, user_id: str) -> str:
-        """The plan whose operations the user may request now, `none` without one. Raises
-        `StorageUnavailable`."""
-        found = self.of(user_id)
+    def key_of(self, user_id: str) -> Key:
+        """What `tier` must be called with, as it was read."""
+        return keys.entitlement(user_id)
+
+    def tier(self, user_id: str, item: Item | None) -> str:
+        """The plan whose operations the user may request now, `none` without one."""
+        found = store.entitlement_from(user_id, item)
         plan = self.plans.by_price(found.price_id or "") if found.permits else None
         return plan.plan_id if plan else EntitlementStatus.NONE.value
 

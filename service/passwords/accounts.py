@@ -10,6 +10,8 @@ from service.core.keyring import Pepper
 from service.passwords import keys, store
 from service.passwords.entities import Credentials, PasswordAccount
 from service.passwords.sealing import Sealing
+from service.storage.codec import Item
+from service.storage.keys import Key
 from service.storage.table import ConditionFailed, Table
 from service.users.entities import Digests, mailbox_digests
 
@@ -53,7 +55,9 @@ class PasswordAccounts:
 
     def of_user(self, user_id: str) -> Credentials | None:
         """Those of a user, in two calls."""
-        owned = self._table.get(keys.owned(user_id))
+        return self._owned(user_id, self._table.get(keys.owned(user_id)))
+
+    def _owned(self, user_id: str, owned: Item | None) -> Credentials | None:
         found = self.read(store.owned_digest(owned)) if owned else None
         return found if found is not None and found.user_id == user_id else None
 
@@ -64,9 +68,14 @@ class PasswordAccounts:
             return None
         return PasswordAccount(found.created_at, found.changed_at, found.last_login_at)
 
-    def last_login_at(self, user_id: str) -> int | None:
-        """When the user last signed in with their password; None: never, or they have none."""
-        found = self.of_user(user_id)
+    def key_of(self, user_id: str) -> Key:
+        """What `last_login_at` must be called with, as it was read."""
+        return keys.owned(user_id)
+
+    def last_login_at(self, user_id: str, owned: Item | None) -> int | None:
+        """When the user last signed in with their password; None: never, or they have none. In one
+        call at most."""
+        found = self._owned(user_id, owned)
         return None if found is None else found.last_login_at
 
     def export(self, user_id: str) -> dict[str, object] | None:

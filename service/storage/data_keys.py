@@ -3,6 +3,7 @@ data key is stored wrapped. Destroying that key makes all of it unreadable at on
 lies."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
 
@@ -148,6 +149,24 @@ class DataKeys:
         """As `open`, each text in its place, with one read of the user's keys."""
         keys = self._read(user_id)
         return [self._opened(user_id, keys, text, open_text) for text in texts]
+
+    def open_read(
+        self, user_id: str, item: Item | None, texts: Sequence[SealedText]
+    ) -> list[str | None]:
+        """As `open_all`, by the item of the user's keys as it was read with the texts. One that is
+        older than a text is read again."""
+        if not texts:
+            return []
+        keys = _key_set(user_id, item)
+        if any(self._is_newer(text, keys) for text in texts):
+            return self.open_all(user_id, texts)
+        return [self._opened(user_id, keys, text, open_text) for text in texts]
+
+    def _is_newer(self, text: SealedText, keys: KeySet) -> bool:
+        with suppress(NotOpened):
+            version = key_version(text.sealed)
+            return version not in keys.keys and not keys.was_erased(version)
+        return False
 
     def _opened(
         self,

@@ -144,6 +144,17 @@ class Table:
             for found in content["Responses"]
         )
 
+    def get_each(self, keys: Sequence[Key]) -> dict[Key, Item | None]:
+        """Up to 100 items, each as it was at a moment of its own, None for each that is not there.
+        In one call, unless DynamoDB does not get to some of them."""
+        wanted = {"Keys": [encode_item(key.attributes()) for key in dict.fromkeys(keys)]}
+        content = self._read("BatchGetItem", {"RequestItems": {self._name: wanted | _CONSISTENT}})
+        items = [decode_item(item) for item in content["Responses"].get(self._name, ())]
+        found: dict[Key, Item | None] = {Key.of_item(item): item for item in items}
+        left = content.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", ())
+        again = {Key.of_raw_item(key) for key in left}
+        return {key: self.get(key) if key in again else found.get(key) for key in keys}
+
     def get_many(self, keys: Sequence[Key], attributes: Sequence[str]) -> dict[Key, Item]:
         """Those attributes of up to 100 items, each as it was at a moment of its own. Items that
         are not there are left out, and so is what DynamoDB does not get to."""

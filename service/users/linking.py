@@ -2,7 +2,7 @@
 
 In a file of its own because no request but those of signing in and of `/me/identities` needs it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -14,8 +14,9 @@ from service.core.keyring import Pepper
 from service.core.principal import Principal, SignInMethod
 from service.ledger.entities import OutcomeUnknown, UserNotFound, Wallet, WalletBusy
 from service.ledger.operations import Ledger, Snapshot
-from service.storage.data_keys import DataKeys
-from service.storage.keys import Key
+from service.storage.codec import Item
+from service.storage.data_keys import DataKeys, SealedText
+from service.storage.keys import Key, data_key
 from service.storage.table import (
     Cancelled,
     ConditionFailed,
@@ -36,6 +37,7 @@ from service.users.entities import (
     IdentityNotFound,
     IdentityRequired,
     LinkedIdentity,
+    Profile,
     belongs_to_another,
     email_digests,
     identity_digests,
@@ -128,31 +130,39 @@ class Identities:
     def all(self, user_id: str) -> list[LinkedIdentity]:
         """The identity that the account was opened with, then the others, oldest first. Raises
         `UserNotFound`, `DataKeyUnavailable` and `DataUnreadable`."""
-        stored = store.read_profile(self._table, user_id)
-        if stored is None:
+        return self.listed(user_id, self._table.get_each(self.keys_of(user_id)))
+
+    def keys_of(self, user_id: str) -> tuple[Key, ...]:
+        """What `listed` must be called with, as it was read."""
+        return keys.profile(user_id), data_key(user_id)
+
+    def listed(self, user_id: str, items: Mapping[Key, Item | None]) -> list[LinkedIdentity]:
+        """What `all` returns and raises. Only where identities are linked is anything read."""
+        profile = items[keys.profile(user_id)]
+        if profile is None:
             raise UserNotFound
+        stored = store.profile_from(user_id, profile)
+        is_linked = identities.count_of(profile) > 0
+        linked = identities.read_linked(self._table, user_id) if is_linked else []
+        texts = list(_sealed_emails(user_id, stored, linked))
+        opened = self._data_keys.open_read(user_id, items[data_key(user_id)], texts)
+        emails = {text.key: email for text, email in zip(texts, opened, strict=True)}
         own = stored.profile
         if stored.sealed is not None:
-            email = self._data_keys.open(user_id, *store.email_place(user_id), stored.sealed)
-            own = replace(own, email=email)
-        first = LinkedIdentity(
+            own = replace(own, email=emails[keys.profile(user_id)])
+        return [
+            self._first(user_id, own),
+            *(_identity(each, emails.get(_key(user_id, each))) for each in linked),
+        ]
+
+    def _first(self, user_id: str, own: Profile) -> LinkedIdentity:
+        return LinkedIdentity(
             own.digests.identity,
             provider_of(user_id),
             own.email,
             is_verified(self._peppers, own),
             own.created_at,
             is_first=True,
-        )
-        linked = identities.read_linked(self._table, user_id)
-        return [first, *(self._opened(user_id, each) for each in linked)]
-
-    def _opened(self, user_id: str, stored: identities.StoredIdentity) -> LinkedIdentity:
-        email = None
-        if stored.email is not None:
-            place = identities.email_place(user_id, stored.identity_id)
-            email = self._data_keys.open(user_id, *place, stored.email)
-        return LinkedIdentity(
-            stored.identity_id, stored.provider, email, email is not None, stored.linked_at
         )
 
     def link(self, user_id: str, other: Principal) -> list[LinkedIdentity]:
@@ -306,6 +316,26 @@ class Identities:
         mailbox = None if email is None else mailbox_digests(self._peppers, email)
         identity = identity_digests(self._peppers, principal.subject)
         return _Names(principal.subject, identity, mailbox, email)
+
+
+def _sealed_emails(
+    user_id: str, own: store.StoredProfile, linked: Sequence[identities.StoredIdentity]
+) -> Iterator[SealedText]:
+    if own.sealed is not None:
+        yield SealedText(*store.email_place(user_id), own.sealed)
+    for each in linked:
+        if each.email is not None:
+            yield SealedText(*identities.email_place(user_id, each.identity_id), each.email)
+
+
+def _key(user_id: str, stored: identities.StoredIdentity) -> Key:
+    return keys.linked_identity(user_id, stored.identity_id)
+
+
+def _identity(stored: identities.StoredIdentity, email: str | None) -> LinkedIdentity:
+    return LinkedIdentity(
+        stored.identity_id, stored.provider, email, email is not None, stored.linked_at
+    )
 
 
 def _stays(wallet: Wallet | None) -> bool:

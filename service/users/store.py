@@ -168,7 +168,7 @@ def read_profile(table: Table, user_id: str) -> StoredProfile | None:
     """Strongly consistent, one call. Raises `KeyError`, `TypeError` or `ValueError` for an item
     that no version of this code wrote."""
     item = table.get(keys.profile(user_id))
-    return _profile_from(user_id, item) if item else None
+    return profile_from(user_id, item) if item else None
 
 
 def email_place(user_id: str) -> tuple[Key, str]:
@@ -345,7 +345,9 @@ def _owners(claims: Sequence[Item | None]) -> tuple[str | None, ...]:
     )
 
 
-def _profile_from(user_id: str, item: Item) -> StoredProfile:
+def profile_from(user_id: str, item: Item) -> StoredProfile:
+    """Raises `KeyError`, `TypeError` or `ValueError` for an item that no version of this code
+    wrote."""
     email = _email_from(item)
     profile = Profile(
         user_id=user_id,

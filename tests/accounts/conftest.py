@@ -1,6 +1,7 @@
 """The routes of accounts over a table in memory, called by whoever a test says."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from service.core.principal import Principal
 from service.entitlements.operations import Entitlements
 from service.identity.freshness import FreshSignIns
 from service.ledger.operations import Ledger
+from service.passwords import keys
 from service.sessions.operations import Sessions
+from service.storage.codec import Item
+from service.storage.keys import Key
 from service.users.linking import Identities
 from service.web.errors import register_errors
 from tests.doubles.people import google
@@ -33,6 +37,20 @@ class TokensByName:
         return self.principals[bearer or ""]
 
 
+@dataclass(frozen=True)
+class LoginsByUser:
+    """When each user last signed in with a password."""
+
+    at: dict[str, int]
+
+    def key_of(self, user_id: str) -> Key:
+        return keys.owned(user_id)
+
+    def last_login_at(self, user_id: str, owned: Item | None) -> int | None:
+        del owned
+        return self.at.get(user_id)
+
+
 class Api:
     """Sends requests as `caller`."""
 
@@ -47,8 +65,8 @@ class Api:
             world.parts.get(Sessions),
             self.tokens,
             FreshSignIns(world.clock, MAX_AGE_SECONDS),
-            self.password_logins.get,
-            self.world.parts.get(Entitlements).tier,
+            LoginsByUser(self.password_logins),
+            self.world.parts.get(Entitlements),
         )
         app = Flask("accounts")
         app.register_blueprint(accounts_blueprint(accounts))

@@ -26,13 +26,13 @@ COSTS: dict[str, tuple[int, int, int]] = {
     "log in, unknown address": (401, 5, 2),
     "forgot": (202, 5, 5),
     "forgot, unknown address": (202, 5, 4),
-    "reset": (200, 12, 9),
+    "reset": (200, 10, 9),
     "reset, unknown link": (400, 1, 0),
-    "change": (200, 15, 8),
+    "change": (200, 13, 8),
     "refresh": (200, 4, 1),
     "log out": (200, 4, 2),
     "sessions": (200, 2, 0),
-    "me": (200, 7, 0),
+    "me": (200, 2, 0),
 }
 
 

@@ -34,16 +34,18 @@ class Server:
         return {"Item": item} if item is not None else {}
 
     def batch_get_item(self, request: Request) -> dict[str, Any]:
-        """Of one table, consistently; each item has only its named attributes."""
+        """Of one table, consistently; each item has only its named attributes, or all."""
         [(table, wanted)] = request["RequestItems"].items()
         if not wanted.get("ConsistentRead"):
             raise NotUnderstood("an eventually consistent BatchGetItem")
         keys = [_key(key) for key in wanted["Keys"]]
         if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_TRANSACTED:
             raise Rejected("ValidationException")
+        found = [item for item in map(self._read, keys) if item is not None]
+        if "ProjectionExpression" not in wanted:
+            return {"Responses": {table: found}, "UnprocessedKeys": {}}
         names = wanted["ExpressionAttributeNames"]
         shown = {names.get(name, name) for name in wanted["ProjectionExpression"].split(", ")}
-        found = [item for item in map(self._read, keys) if item is not None]
         items = [{name: item[name] for name in shown & item.keys()} for item in found]
         return {"Responses": {table: items}, "UnprocessedKeys": {}}
 

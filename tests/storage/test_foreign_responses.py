@@ -114,13 +114,14 @@ def test_a_read_is_tried_again_and_then_fails(name: str) -> None:
     "read",
     [
         lambda table: table.get_together([ONE]),
+        lambda table: table.get_each([ONE]),
         lambda table: table.get_many([ONE], ("a",)),
         lambda table: table.query("P", "1", limit=1),
         lambda table: table.query_index("GSI1", "P", limit=1),
         lambda table: table.browse("P", "", limit=1),
         lambda table: table.scan(segment=0, segments=1, limit=1),
     ],
-    ids=["get_together", "get_many", "query", "query_index", "browse", "scan"],
+    ids=["get_together", "get_each", "get_many", "query", "query_index", "browse", "scan"],
 )
 def test_every_read_of_a_page_fails(read: Callable[[Table], Any]) -> None:
     fails_after_a_second_try("a page", read)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -61,6 +62,37 @@ def test_several_items_come_with_the_requested_attributes(table: Table) -> None:
     table.write(Put(ONE, {"status": "open", "size": 1}))
     found = table.get_many([ONE, TWO, ONE], ("status",))
     assert found == {ONE: {**ONE.attributes(), "status": "open"}}
+
+
+def test_items_that_are_read_in_one_call_come_whole_or_as_none(table: Table) -> None:
+    table.write(Put(ONE, {"status": "open", "size": 1}))
+    found = table.get_each([ONE, TWO, ONE])
+    assert found == {ONE: {**ONE.attributes(), "status": "open", "size": 1}, TWO: None}
+
+
+def test_what_dynamodb_does_not_get_to_is_read_by_itself(table: Table) -> None:
+    table.write(Put(ONE, {"size": 1}))
+    busy: Any = Busy(table._client)
+    found = Table(busy, table._name).get_each([ONE, TWO])
+    assert found == {ONE: {**ONE.attributes(), "size": 1}, TWO: None}
+    assert busy.calls == ["BatchGetItem", "GetItem", "GetItem"]
+
+
+class Busy:
+    """Gets to none of the items of a batch."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.calls: list[str] = []
+
+    def call(self, operation: str, parameters: Any) -> Any:
+        self.calls.append(operation)
+        outcome = self._client.call(operation, parameters)
+        if operation != "BatchGetItem":
+            return outcome
+        [(name, wanted)] = parameters["RequestItems"].items()
+        left = {"Responses": {name: []}, "UnprocessedKeys": {name: wanted}}
+        return replace(outcome, content={**outcome.content, **left})
 
 
 def test_no_more_calls_are_in_progress_than_allowed(

@@ -213,13 +213,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "A",
     ),
     breaks(
-        "parts-of-one-invoice",
-        "warning-of-a-part-takes-the-whole",
-        "billing.money_back:_part_lost",
-        "P if S else 0",
-        "purchase.paid_cents if S else 0",
-    ),
-    breaks(
         "fraud-warning",
         "warning-not-counted",
         "billing.money_back:_part_lost",
