@@ -12,7 +12,7 @@ from service.feature import Core, Declaration, Feature, Parts
 from service.identity.freshness import FreshSignIns
 from service.identity.operations import Identity
 from service.identity.settings import IdentitySettings
-from service.ledger.operations import Ledger
+from service.ledger.balances import Balances
 from service.passwords.accounts import PasswordAccounts
 from service.sessions.operations import Sessions
 from service.users.linking import Identities
@@ -22,7 +22,7 @@ from service.web.endpoint import MAX_SIGN_IN_AGE_SECONDS
 
 def build(core: Core, parts: Parts) -> Feature:
     accounts = Accounts(
-        parts.get(Ledger),
+        Balances(core.table, core.clock),
         parts.get(Identities),
         parts.get(Sessions),
         parts.get(Identity),

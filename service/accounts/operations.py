@@ -8,8 +8,8 @@ from service.core.errors import Unauthenticated
 from service.core.principal import PASSWORD_PREFIX, Principal
 from service.entitlements.operations import Entitlements
 from service.identity.freshness import FreshSignIns
+from service.ledger.balances import Balances
 from service.ledger.entities import check_wallet
-from service.ledger.operations import Ledger
 from service.sessions.entities import SessionEnd
 from service.sessions.operations import Sessions
 from service.storage.codec import Item
@@ -39,7 +39,7 @@ class Accounts:
 
     def __init__(
         self,
-        ledger: Ledger,
+        balances: Balances,
         identities: Identities,
         sessions: Sessions,
         identity: SignIn,
@@ -49,7 +49,7 @@ class Accounts:
     ) -> None:
         self._entitlements = entitlements
         self._passwords = passwords
-        self._ledger = ledger
+        self._balances = balances
         self._identities = identities
         self._sessions = sessions
         self._identity = identity
@@ -62,7 +62,7 @@ class Accounts:
         password, tier = self._passwords.key_of(user_id), self._entitlements.key_of(user_id)
         has_password = user_id.startswith(PASSWORD_PREFIX)
         read = (*self._identities.keys_of(user_id), tier, *((password,) if has_password else ()))
-        balance, items = self._ledger.balance_with(user_id, read)
+        balance, items = self._balances.read(user_id, read)
         check_wallet(balance.wallet, principal)
         if balance.wallet is None or balance.wallet.is_leaving:
             return Account(principal, balance)

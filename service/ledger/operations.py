@@ -183,17 +183,6 @@ class Ledger:
         """The wallet as it is now, in one read. Raises `StorageUnavailable`."""
         return Balance(self._read_snapshot(user_id, ()).wallet, self._clock.now())
 
-    def balance_with(
-        self, user_id: str, related: Sequence[Key]
-    ) -> tuple[Balance, Mapping[Key, Item | None]]:
-        """The same, with other items of the user, each as it was at a moment of its own, in one
-        call. Raises `StorageUnavailable`."""
-        wallet_key = keys.wallet(user_id)
-        found = self._table.get_each((wallet_key, *related))
-        item = found[wallet_key]
-        wallet = store.wallet_from(item) if item else None
-        return Balance(wallet, self._clock.now()), found
-
     def move(
         self,
         user_id: str,

@@ -12,7 +12,7 @@ from service.accounts.routes import accounts_blueprint
 from service.core.principal import Principal
 from service.entitlements.operations import Entitlements
 from service.identity.freshness import FreshSignIns
-from service.ledger.operations import Ledger
+from service.ledger.balances import Balances
 from service.passwords import keys
 from service.sessions.operations import Sessions
 from service.storage.codec import Item
@@ -60,7 +60,7 @@ class Api:
         self.tokens = TokensByName()
         self.password_logins: dict[str, int] = {}
         accounts = Accounts(
-            world.parts.get(Ledger),
+            Balances(world.table, world.clock),
             world.parts.get(Identities),
             world.parts.get(Sessions),
             self.tokens,

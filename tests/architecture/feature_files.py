@@ -60,6 +60,7 @@ EXTRA = {
     ("ledger", "movements"): {"details", "entities", "limits", "lots", "posting", "restrictions"},
     ("ledger", "posting"): {"details", "entities", "lots"},
     ("ledger", "limits"): {"details", "entities"},
+    ("ledger", "balances"): {"entities", "keys", "store"},
     ("ledger", "history"): {"entities", "history_lines", "keys", "store"},
     ("ledger", "history_lines"): {"entities", "lots"},
     ("ledger", "low_balance"): {"entities", "keys", "store"},

@@ -22,6 +22,7 @@ EXTRA_ACROSS = {
     *(("billing", name) for name in ("stripe_client", "stripe_objects")),
     *(("ledger", "details"), ("ledger", "lots"), ("ledger", "movements")),
     *(("ledger", "restrictions"), ("ledger", "grants"), ("ledger", "history")),
+    ("ledger", "balances"),
     *(("ledger", "grant_terms"), ("ledger", "owners"), ("ledger", "limits"), ("jobs", "house")),
     *(("jobs", "work"), ("jobs", "schemas"), ("jobs", "search"), ("users", "directory")),
     *(("identity", "freshness"), ("users", "linking"), ("users", "sharing"), ("ledger", "opening")),

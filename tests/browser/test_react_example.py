@@ -13,6 +13,7 @@ import pytest
 from devstack.ports import LOOPBACK, free_port
 from service.core.clock import SystemClock
 from tests.browser.chromium import Page
+from tests.browser.pay_page import choose, in_frame
 from tests.browser.react_example import FOLDER, build, build_component, install, served
 from tests.stack.live_stack import IMAGE, LiveStack, separate_stack
 
@@ -38,6 +39,8 @@ def example(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         "clock": SystemClock(),
         "cors_allowed_origins": tuple(f"http://{LOOPBACK}:{each}" for each in (port, other_port)),
         "welcome_credits": WELCOME_CREDITS,
+        "app_url": f"http://{LOOPBACK}:{port}",
+        "stripe_return_path": "/",
     }
     with separate_stack(client, **settings) as stack:
         target = tmp_path_factory.mktemp("react")
@@ -69,6 +72,10 @@ def sign_in(page: Page, example: Example, name: str) -> None:
 
 def submit_sign_in(page: Page, example: Example, name: str) -> None:
     page.go(example.origin)
+    fill_in(page, name)
+
+
+def fill_in(page: Page, name: str) -> None:
     page.wait('document.querySelector("input")?.labels[0]?.textContent.startsWith("Name")')
     page.evaluate(
         f"""(() => {{
@@ -194,6 +201,26 @@ def test_a_user_without_credits_reads_what_is_missing(page: Page, example: Examp
     make_video(page)
     wait_for_text(page, "This costs 1 and you have 0 credits.")
     assert page.evaluate('localStorage.getItem("farebox-attempt")') is None
+
+
+def test_a_user_buys_credits_in_the_page_and_sees_them_on_return(
+    page: Page, example: Example
+) -> None:
+    known_user(example, "ivy", spent=WELCOME_CREDITS)
+    sign_in(page, example, "ivy")
+    label = button("Buy 525 credits for $44.90")
+    page.wait(label)
+    page.evaluate(f"({label}).click()")
+    page.wait('document.querySelector("iframe")?.style.height')
+    in_frame(page, choose("4242424242424242"))
+    page.wait('location.search.includes("order_id=ord_") && document.readyState === "complete"')
+    wait_for_text(page, "Sign in again to see your purchase.")
+    fill_in(page, "ivy")
+    wait_for_text(page, "Thank you: 525 credits are in your wallet.")
+    page.wait('document.getElementById("credits").textContent === "525 credits"')
+    assert page.evaluate("location.search") == ""
+    assert example.stack.credits("dev-ivy") == (525, 0)
+    expect_clean(page, example)
 
 
 def test_the_component_in_the_readme_makes_a_video(

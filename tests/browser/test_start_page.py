@@ -1,9 +1,11 @@
 """The start page of the local stack in a real browser, from the address `/` of the service."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from service.core.clock import SystemClock
 from tests.browser.chromium import Page
@@ -101,15 +103,19 @@ def test_a_busy_provider_can_be_tried_again_with_the_same_key(
         assert page.evaluate('document.querySelectorAll("#job-list .SUCCEEDED").length') == 1
 
 
+def become(page: Page, user_id: str) -> None:
+    page.evaluate(
+        f"""(() => {{ const user = document.getElementById("user");
+        user.value = "{user_id}"; user.dispatchEvent(new Event("change")); }})()"""
+    )
+
+
 def test_the_page_shows_the_users_of_other_apps_too(start: Callable[..., LiveStack]) -> None:
     stack = local_stack(start)
     stack.settled(stack.submitted("ann"))
     with Page() as page:
         open_start(page, stack)
-        page.evaluate(
-            """(() => { const user = document.getElementById("user");
-            user.value = "ann"; user.dispatchEvent(new Event("change")); })()"""
-        )
+        become(page, "ann")
         page.wait('document.getElementById("available").textContent === "2"')
         page.wait('document.querySelector("#job-list .SUCCEEDED")')
 
@@ -134,6 +140,47 @@ def test_a_visitor_buys_credits_and_sees_them(start: Callable[..., LiveStack]) -
         assert "525 credits are in the wallet" in text(page, "order-text")
         click(page, "back")
         page.wait('document.getElementById("available")?.textContent === "527"')
+        expect_clean(page, stack)
+
+
+def at_stripe(stack: LiveStack, control: str, **fields: Any) -> None:
+    done = requests.post(f"{stack.sim_url}/stripe/{control}", json=fields, timeout=30)
+    assert done.status_code == 200, done.text
+
+
+def top_up_that_the_bank_wants_confirmed(stack: LiveStack) -> None:
+    """Ann has a saved card, and so few credits that the next ones are bought at once."""
+    token = stack.token("ann")
+    stack.settled(stack.submitted("ann"))
+    saving = {"packageId": "credits-100", "savePaymentMethod": True}
+    order = stack.call("POST", "/stripe/checkout", token, json=saving).json()["data"]
+    at_stripe(stack, "__pay", session=order["sessionId"])
+    stack.call("GET", f"/stripe/orders/{order['orderId']}", token)
+    at_stripe(stack, "__fail_next", outcome="authentication_required")
+    agreement = {
+        "enabled": True,
+        "packageId": "credits-100",
+        "threshold": 500,
+        "monthlyCapCents": 100_000,
+    }
+    assert stack.call("PUT", "/me/top-up", token, json=agreement).status_code == 200
+    stack.until(lambda: stack.call("GET", "/me/top-up", token).json()["data"]["confirmation"])
+
+
+def test_a_visitor_confirms_a_top_up_at_the_bank(start: Callable[..., LiveStack]) -> None:
+    stack = local_stack(start)
+    top_up_that_the_bank_wants_confirmed(stack)
+    with Page() as page:
+        open_start(page, stack)
+        become(page, "ann")
+        page.wait("""document.querySelector("[data-confirm]")""")
+        button = page.evaluate("""document.querySelector("[data-confirm]").textContent""")
+        assert button == "Confirm your top-up of $9.90"
+        page.evaluate("window.confirm = () => true")
+        page.evaluate("""document.querySelector("[data-confirm]").click()""")
+        page.wait("""!document.querySelector("[data-confirm]")""")
+        page.wait('document.getElementById("available").textContent === "202"')
+        assert stack.credits() == (202, 0)
         expect_clean(page, stack)
 
 

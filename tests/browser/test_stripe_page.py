@@ -14,6 +14,7 @@ from devstack.simulators.server import SimulatorServer
 from devstack.simulators.stripe.simulator import LOCAL_KEY
 from devstack.simulators.stripe.wire import API_VERSION
 from tests.browser.chromium import Page
+from tests.browser.pay_page import choose, in_frame
 from tests.devstack.simulators.stack import eventually
 
 pytestmark = pytest.mark.browser
@@ -65,27 +66,6 @@ def session_of(url: str, **params: Any) -> Any:
     }
     wanted: Any = {"mode": "payment", "line_items": [line], **params}
     return client, client.v1.checkout.sessions.create(wanted)
-
-
-def choose(card: str) -> str:
-    return (
-        f'document.getElementById("card").value = "{card}";'
-        'document.querySelector("#pay button").click()'
-    )
-
-
-def in_frame(page: Page, expression: str) -> Any:
-    """The value of the expression inside the page's frame, which another origin may not read."""
-    [child] = page.call("Page.getFrameTree")["frameTree"]["childFrames"]
-    world = page.call("Page.createIsolatedWorld", frameId=child["frame"]["id"])
-    result = page.call(
-        "Runtime.evaluate",
-        expression=expression,
-        contextId=world["executionContextId"],
-        returnByValue=True,
-    )
-    assert "exceptionDetails" not in result, result
-    return result["result"].get("value")
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)])

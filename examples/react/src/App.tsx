@@ -1,11 +1,12 @@
 import { useState } from "react";
+import { returnedOrder } from "./returned";
 import { SignIn } from "./SignIn";
 import { Studio } from "./Studio";
 import type { Session } from "./session";
 
 export function App() {
   const [session, setSession] = useState<Session | null>(null);
-  const [notice, setNotice] = useState("");
+  const [notice, setNotice] = useState(returnedOrder() && "Sign in again to see your purchase.");
 
   const signOut = (reason = "") => {
     setSession(null);

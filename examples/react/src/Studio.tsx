@@ -4,6 +4,7 @@ import { fingerprint } from "./device";
 import { Farebox, FareboxError, isOpen, type Credits, type Job } from "./farebox";
 import { messageOf } from "./messages";
 import type { Session } from "./session";
+import { Shop } from "./Shop";
 
 interface Props {
   session: Session;
@@ -33,10 +34,14 @@ export function Studio({ session, onSignOut }: Props) {
     [onSignOut],
   );
 
-  useEffect(() => {
-    farebox.prompts().then(setPrompts, fail);
+  const showCredits = useCallback(() => {
     farebox.credits().then(setCredits, fail);
   }, [farebox, fail]);
+
+  useEffect(() => {
+    farebox.prompts().then(setPrompts, fail);
+    showCredits();
+  }, [farebox, fail, showCredits]);
 
   /** Sends the attempt, or sends it again, and follows its job. */
   const run = async (attempt: Attempt) => {
@@ -110,6 +115,7 @@ export function Studio({ session, onSignOut }: Props) {
       )}
       <p role="status">{progress}</p>
       {job && <Result job={job} />}
+      {credits?.registered && <Shop farebox={farebox} onChange={showCredits} onProblem={fail} />}
     </>
   );
 }

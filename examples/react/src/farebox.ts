@@ -14,6 +14,19 @@ export interface Credits {
   registered: boolean;
 }
 
+export interface Package {
+  packageId: string;
+  totalCredits: number;
+  amountCents: number;
+  currency: string;
+}
+
+export interface Order {
+  orderId: string;
+  status: "created" | "pending" | "paid" | "expired" | "failed" | "partially_refunded" | "refunded";
+  credits: number;
+}
+
 export interface VideoRequest {
   GoogleID: string;
   Fingerprint: string;
@@ -30,6 +43,7 @@ interface ErrorBody {
 const RETRY_SECONDS = 2;
 const MAX_ATTEMPTS = 5;
 const LONG_POLL_SECONDS = 20;
+const MAX_ORDER_POLLS = 3;
 const EARLY_RESPONSE_MS = 1000;
 
 const MAX_WAIT_SECONDS = 60;
@@ -61,6 +75,8 @@ export class FareboxError extends Error {
 
 export const isOpen = (job: Job) => job.status === "SUBMITTING" || job.status === "SUBMITTED";
 
+export const isUnpaid = (order: Order) => order.status === "created" || order.status === "pending";
+
 const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
 /** Calls Farebox as one user. Every method raises `FareboxError`. */
@@ -80,15 +96,30 @@ export class Farebox {
     return this.call("/credits");
   }
 
+  /** What can be bought. */
+  async packages(): Promise<Package[]> {
+    return (await this.call<{ packages: Package[] }>("/credits/packages")).packages;
+  }
+
+  /** Begins a purchase; returns the client secret of its checkout. One key for each click. */
+  async checkout(packageId: string, key: string): Promise<string> {
+    const order = await this.post<{ clientSecret: string }>("/stripe/checkout", { packageId }, key);
+    return order.clientSecret;
+  }
+
+  /** The order once its payment has ended. One on its way for longer (a bank debit) stays pending. */
+  async settled(orderId: string): Promise<Order> {
+    const path = `/stripe/orders/${encodeURIComponent(orderId)}?wait=${LONG_POLL_SECONDS}`;
+    let order = await this.repeating(() => this.call<Order>(path));
+    for (let poll = 1; isUnpaid(order) && poll < MAX_ORDER_POLLS; poll += 1) {
+      order = await this.repeating(() => this.call<Order>(path));
+    }
+    return order;
+  }
+
   /** Requests a video. However often it is called with one key, there is one job and one charge. */
   createVideo(request: VideoRequest, key: string): Promise<Job> {
-    return this.repeating(() =>
-      this.call("/videos", {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-        body: JSON.stringify(request),
-      }),
-    );
+    return this.post("/videos", request, key);
   }
 
   /** Returns the job when it has ended. */
@@ -104,6 +135,16 @@ export class Farebox {
       current = next;
     }
     return current;
+  }
+
+  private post<T>(path: string, request: object, key: string): Promise<T> {
+    return this.repeating(() =>
+      this.call(path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        body: JSON.stringify(request),
+      }),
+    );
   }
 
   /** Sends the same request again while its outcome may still change, as Retry-After says. */

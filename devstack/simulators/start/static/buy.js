@@ -3,17 +3,20 @@
 const money = (cents, currency) =>
   new Intl.NumberFormat("en", { style: "currency", currency }).format(cents / 100);
 
-/** Fills the list. `call` calls the service as the current user, `guarded` shows what goes wrong. */
-export async function showPackages(list, call, guarded) {
+/**
+ * Fills the list. `call` calls the service as the current user, `guarded` shows what goes wrong, `confirmed` is called
+ * after a payment that the bank wanted confirmed.
+ */
+export async function showPackages(list, call, guarded, confirmed) {
   const { packages } = await call("/credits/packages");
   const { confirmation } = await call("/me/top-up");
   const buttons = packages.map((each) => packageButton(each, call, guarded));
-  if (confirmation) buttons.unshift(confirmButton(confirmation, list, call, guarded));
+  if (confirmation) buttons.unshift(confirmButton(confirmation, guarded, confirmed));
   list.replaceChildren(...buttons);
 }
 
 /** The bank did not let an automatic top-up pass: its buyer goes on with that payment. */
-function confirmButton({ clientSecret, paymentMethodId, amountCents, currency }, list, call, guarded) {
+function confirmButton({ clientSecret, paymentMethodId, amountCents, currency }, guarded, confirmed) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.confirm = "";
@@ -22,8 +25,7 @@ function confirmButton({ clientSecret, paymentMethodId, amountCents, currency },
     const stripe = await loadStripe();
     const { error } = await stripe.confirmCardPayment(clientSecret, { payment_method: paymentMethodId });
     if (error) throw new Error(error.message);
-    // This settles the payment: the credits are in the wallet afterwards.
-    await showPackages(list, call, guarded);
+    await confirmed();
   }));
   const item = document.createElement("li");
   item.append(button);

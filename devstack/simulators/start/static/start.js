@@ -88,7 +88,17 @@ async function signIn(sub) {
   localStorage.setItem(USER_KEY, sub);
   byId("token-command").textContent = `curl -s ${SIMULATORS}/google/__token -d '${JSON.stringify({ sub, email })}'`;
   await showAccounts();
+  await showShop();
   await follow();
+}
+
+/** What the user can buy, and a top-up of theirs that the bank wants confirmed. */
+async function showShop() {
+  await showPackages(byId("packages"), call, guarded, async () => {
+    // The shop settles the payment: the credits are in the wallet afterwards.
+    await showShop();
+    await follow();
+  });
 }
 
 /** Everybody who has signed in at the simulated Google, from this page or from an app. */
@@ -243,7 +253,6 @@ async function load() {
   byId("speed").value = String(speed);
   ({ accounts } = await simulators("/google/__accounts"));
   await signIn(localStorage.getItem(USER_KEY) ?? newSubject());
-  await showPackages(byId("packages"), call, guarded);
 }
 
 byId("own-code").open = matchMedia("(min-width: 62rem)").matches;
@@ -253,7 +262,7 @@ listen("new-user", "click", () => signIn(newSubject()));
 listen("sign-in", "submit", () => signIn(byId("subject").value.trim()));
 listen("video", "submit", submit);
 listen("speed", "change", changeSpeed);
-listen("refresh", "click", async () => { await showAccounts(); await follow(); });
+listen("refresh", "click", async () => { await showAccounts(); await showShop(); await follow(); });
 listen("clear", "click", async () => { await simulators("/__faults", "DELETE"); await showArmed(); });
 listen("copy-token", "click", (event) => copy(event.currentTarget, user.token));
 listen("copy-command", "click", (event) => copy(event.currentTarget, byId("token-command").textContent));
