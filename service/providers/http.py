@@ -5,7 +5,7 @@ import ssl
 import zlib
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from service.core.clock import Clock
 from service.outbound.exchange import connection
 from service.outbound.network import Network
 from service.outbound.response import Response
+from service.outbound.sockets import MAX_RECEIVED_BYTES
 from service.outbound.trust import public_roots
 
 MAX_RESPONSE_BYTES = 256 * 1024
@@ -40,8 +41,11 @@ class NoResponse(Exception):
 
 @dataclass(frozen=True)
 class Reply:
+    """A whole response. Header names are in lower case."""
+
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def json(self) -> Any:
         """The body as JSON, None if it is none."""
@@ -57,13 +61,19 @@ class ProviderHttp:
     handshake, the request and the response together, however slowly a server sends or takes it.
 
     `tls` says whom to trust; without it, the public roots. All connections share it: loading the
-    roots takes longer than a whole request does."""
+    roots takes longer than a whole request does. A response to GET and DELETE may have
+    `max_received_bytes`, its head included."""
 
-    def __init__(self, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        tls: ssl.SSLContext | None = None,
+        max_received_bytes: int = MAX_RECEIVED_BYTES,
+    ) -> None:
         self._clock = clock
         self._tls = tls or public_roots()
         self._network = Network(clock)
-        self._pool = self._network.pool(self._tls, MAX_QUERY_CONNECTIONS)
+        self._pool = self._network.pool(self._tls, MAX_QUERY_CONNECTIONS, max_received_bytes)
 
     def send_once(self, url: str, headers: Mapping[str, str], body: bytes, until: float) -> Reply:
         """One POST on a connection of its own, ended by the monotonic time `until`. Raises
@@ -80,7 +90,7 @@ class ProviderHttp:
                 response = opened.getresponse()
             except _TROUBLES as error:
                 raise NoResponse from error
-            return Reply(response.status, _decoded(response))
+            return Reply(response.status, _decoded(response), response.headers)
 
     def get(
         self,
@@ -136,7 +146,8 @@ class ProviderHttp:
             body += chunk
             if len(body) > max_bytes or self._left(until) <= 0:
                 raise NoResponse
-        return Reply(response.status, bytes(body))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, bytes(body), headers)
 
     def _left(self, until: float) -> float:
         return until - self._clock.monotonic()

@@ -51,6 +51,8 @@ MAX_SENDS = 3
 BUSY_PAUSE_SECONDS = 1.0
 # A word of a transcript takes about 90 bytes, and ten hours have about 90,000 of them.
 MAX_TRANSCRIPT_BYTES = 24 * 1024 * 1024
+# With the head of the response, and what chunks and encryption add.
+MAX_RECEIVED_BYTES = MAX_TRANSCRIPT_BYTES + 1024 * 1024
 PAGE = 200
 MAX_PAGES = 10
 # Of transcripts that were created at about the time of the sought one, and are of other audio.

@@ -4,7 +4,7 @@ from functools import partial
 
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, Feature, Parts
-from service.providers.assemblyai.client import AssemblyAi, AssemblyAiCalls
+from service.providers.assemblyai.client import MAX_RECEIVED_BYTES, AssemblyAi, AssemblyAiCalls
 from service.providers.assemblyai.credentials import (
     AssemblyAiCredentials,
     AssemblyAiKeys,
@@ -48,7 +48,7 @@ def _assemblyai(core: Core, credentials: AssemblyAiCredentials) -> AssemblyAi:
         return names[1] if names and len(names) == 2 else None
 
     return AssemblyAi(
-        ProviderHttp(core.clock, core.tls),
+        ProviderHttp(core.clock, core.tls, MAX_RECEIVED_BYTES),
         credentials,
         core.clock,
         core.metrics,

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from service.core.settings import Secret
-from service.providers.assemblyai.client import AssemblyAi, AssemblyAiCalls
+from service.providers.assemblyai.client import MAX_RECEIVED_BYTES, AssemblyAi, AssemblyAiCalls
 from service.providers.assemblyai.credentials import AssemblyAiCredentials, AssemblyAiKeys
 from service.providers.base import SoughtJob, TranscriptionRequest, audio_digest
 from service.providers.http import ProviderHttp
@@ -34,7 +34,7 @@ class AssemblyAiHarness:
     def client(self, url: str | None = None, seconds: float = 5.0) -> AssemblyAi:
         """Reads its keys one after the other, the last of them again and again."""
         return AssemblyAi(
-            ProviderHttp(self.clock),
+            ProviderHttp(self.clock, max_received_bytes=MAX_RECEIVED_BYTES),
             AssemblyAiCredentials(
                 lambda: self.keys.pop(0) if len(self.keys) > 1 else self.keys[0], self.clock
             ),

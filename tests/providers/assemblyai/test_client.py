@@ -60,6 +60,17 @@ def test_a_finished_transcript_is_found_with_its_words(world: AssemblyAiHarness)
     assert len(found.task.document["words"]) == 180
 
 
+def test_a_transcript_of_hours_is_found_whole(world: AssemblyAiHarness) -> None:
+    """Of several megabytes: more than any other vendor's response has."""
+    client, audio = world.client(seconds=30.0), "https://audio.example.com/talk-20000s.mp3"
+    request = request_of("job_1", audio)
+    accepted = client.create(replace(request, max_seconds=36_000), world.soon())
+    assert isinstance(accepted, Accepted)
+    found = client.fetch_task(accepted.task.task_id, world.sought(audio=audio))
+    assert isinstance(found, Found)
+    assert len(found.task.document["words"]) == 40_000
+
+
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [
