@@ -13,6 +13,8 @@ from service.app import setting_names
 SIMULATED_KLING_KEY = "kling-local-api-key"
 SIMULATED_ASSEMBLYAI_KEY = "assemblyai-local-api-key"
 SIMULATED_OPENAI_KEY = "openai-local-api-key"
+SIMULATED_TWITCH_ID = "farebox-local-twitch-application"
+SIMULATED_TWITCH_SECRET = "farebox-local-twitch-secret"
 SIMULATED_STRIPE_KEY = "sk_test_farebox_local"
 _ASSEMBLYAI_CALLBACK_SECRET = "assemblyai-local-callback-secret"
 _STRIPE_WEBHOOK_SECRET = "whsec_farebox_local_stack"
@@ -145,6 +147,10 @@ def _ai_vendors(ports: Ports) -> dict[str, str]:
         "ASSEMBLYAI_CALLBACK_SECRET": _ASSEMBLYAI_CALLBACK_SECRET,
         "OPENAI_BASE_URL": f"{ports.simulators_url}/openai/v1",
         "OPENAI_API_KEY": SIMULATED_OPENAI_KEY,
+        "TWITCH_BASE_URL": f"{ports.simulators_url}/twitch/helix",
+        "TWITCH_TOKEN_URL": f"{ports.simulators_url}/twitch/oauth2/token",
+        "TWITCH_CLIENT_ID": SIMULATED_TWITCH_ID,
+        "TWITCH_CLIENT_SECRET": SIMULATED_TWITCH_SECRET,
         "BEDROCK_REGION": "us-east-1",
         "BEDROCK_ENDPOINT_URL": f"{ports.simulators_url}/bedrock",
         "BEDROCK_API_KEY": "bedrock-local-api-key",
@@ -175,6 +181,8 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         "kling-api-key": environment["KLING_API_KEY"],
         "assemblyai-api-key": environment["ASSEMBLYAI_API_KEY"],
         "openai-api-key": environment["OPENAI_API_KEY"],
+        "twitch-client-id": environment["TWITCH_CLIENT_ID"],
+        "twitch-client-secret": environment["TWITCH_CLIENT_SECRET"],
         "bedrock-region": environment["BEDROCK_REGION"],
         "bedrock-api-key": environment["BEDROCK_API_KEY"],
         "stripe-keys": environment["STRIPE_SECRET_KEY"],
@@ -188,6 +196,8 @@ def simulator_options(environment: Mapping[str, str], ports: Ports) -> tuple[str
         del options["assemblyai-api-key"]
     if environment["OPENAI_BASE_URL"] != f"{ports.simulators_url}/openai/v1":
         del options["openai-api-key"]
+    if environment["TWITCH_TOKEN_URL"] != f"{ports.simulators_url}/twitch/oauth2/token":
+        del options["twitch-client-id"], options["twitch-client-secret"]
     if environment["BEDROCK_ENDPOINT_URL"] != f"{ports.simulators_url}/bedrock":
         del options["bedrock-api-key"]
     if environment["STRIPE_API_URL"] != f"{ports.simulators_url}/stripe":

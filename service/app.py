@@ -18,6 +18,7 @@ from service.audit.feature import AUDIT
 from service.billing.feature import BILLING
 from service.bulk_grants.feature import BULK_GRANTS
 from service.catalog.feature import CATALOG
+from service.catch_up.feature import CATCH_UP
 from service.compatible.feature import COMPATIBLE
 from service.core.clock import Clock, SystemClock
 from service.core.ids import RandomIds
@@ -52,6 +53,7 @@ from service.providers.assemblyai.feature import ASSEMBLYAI
 from service.providers.bedrock.feature import BEDROCK
 from service.providers.kling.feature import KLING
 from service.providers.openai.feature import OPENAI
+from service.providers.twitch.feature import TWITCH
 from service.repair.feature import REPAIR
 from service.results.feature import RESULTS
 from service.server_keys.feature import SERVER_KEYS
@@ -109,6 +111,7 @@ FEATURES: tuple[Declaration, ...] = (
     OPENAI,
     ASSEMBLYAI,
     BEDROCK,
+    TWITCH,
     USERS,
     UPLOADS,
     PROMO_CODES,
@@ -126,6 +129,7 @@ FEATURES: tuple[Declaration, ...] = (
     LIVE,
     TEXT,
     COMPATIBLE,
+    CATCH_UP,
     ANALYTICS,
     AUDIT,
     FINANCE,

@@ -39,6 +39,9 @@ from devstack.simulators.stripe.seeds import price_ids, read_plans, seed
 from devstack.simulators.stripe.simulator import StripeSimulator
 from devstack.simulators.stripe.webhooks import Endpoint
 from devstack.simulators.time_scale import TimeScale
+from devstack.simulators.twitch.access import Bucket, Tokens
+from devstack.simulators.twitch.channels import Channels
+from devstack.simulators.twitch.routes import Twitch
 from devstack.simulators.webhooks import Webhooks
 from devstack.simulators.wire import json_response
 from service.core.clock import Clock
@@ -62,6 +65,7 @@ class Simulators:
     bedrock: Bedrock
     bedrock_openai: OpenAi
     stripe: StripeRoutes
+    twitch: Twitch
     webhooks: Webhooks
     faults: FaultBoard
     background: Background
@@ -81,8 +85,8 @@ class Simulators:
 def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> Simulators:
     """Creates and connects the parts without starting them."""
     journal, speed = Journal(clock), TimeScale(clock)
-    vendors = (Kling, AssemblyAi, Bedrock, Google, Cognito, S3, Ses, StripeRoutes, Webhooks)
-    known = {vendor.name: vendor.faults for vendor in vendors}
+    vendors = (Kling, AssemblyAi, Bedrock, Google, Cognito, S3, Ses, StripeRoutes)
+    known = {vendor.name: vendor.faults for vendor in (*vendors, Twitch, Webhooks)}
     speak_openai = dict.fromkeys(("openai", BEDROCK_OPENAI), OpenAi.faults)
     faults = FaultBoard(known | speak_openai)
     background = Background(clock, logger)
@@ -120,6 +124,7 @@ def build(settings: SimulatorSettings, clock: Clock, logger: logging.Logger) -> 
             injector, pace, clock, settings.bedrock_api_key, usual, BEDROCK_OPENAI
         ),
         stripe=StripeRoutes(injector, stripe),
+        twitch=_twitch(settings, injector, clock),
         webhooks=Webhooks(injector, clock),
         faults=faults,
         background=background,
@@ -142,6 +147,16 @@ def _cognito(settings: SimulatorSettings, injector: FaultInjector, clock: Clock)
     hook = Hook(url, settings.cognito_hook_secret)
     pool, client = settings.cognito_user_pool_id, settings.cognito_client_id
     return Cognito(injector, KeyRing(), clock, pool, client, hook)
+
+
+def _twitch(settings: SimulatorSettings, injector: FaultInjector, clock: Clock) -> Twitch:
+    tokens = Tokens(
+        clock,
+        settings.twitch_client_id,
+        settings.twitch_client_secret,
+        settings.twitch_token_seconds,
+    )
+    return Twitch(injector, tokens, Bucket(clock, settings.twitch_points), Channels(clock))
 
 
 def _stripe(settings: SimulatorSettings, clock: Clock, sender: WebhookSender) -> StripeSimulator:
@@ -184,6 +199,7 @@ def create_app(settings: SimulatorSettings, clock: Clock) -> Flask:
     app.register_blueprint(simulators.bedrock.blueprint(), url_prefix="/bedrock")
     app.register_blueprint(simulators.bedrock_openai.blueprint(), url_prefix="/bedrock/openai")
     app.register_blueprint(simulators.stripe.blueprint(), url_prefix="/stripe")
+    app.register_blueprint(simulators.twitch.blueprint(), url_prefix="/twitch")
     _register_error_handlers(app)
     app.register_blueprint(simulators.webhooks.blueprint(), url_prefix="/webhooks")
     app.extensions["simulators"] = simulators

@@ -76,6 +76,14 @@ class SimulatorSettings:
     transcript_seconds: float = _option(
         1.0, "how long one simulated transcription takes at speed 1"
     )
+    twitch_client_id: str = _option(
+        "farebox-local-twitch-application", "client id that Twitch accepts"
+    )
+    twitch_client_secret: str = _option(
+        "farebox-local-twitch-secret", "client secret that Twitch accepts"
+    )
+    twitch_token_seconds: int = _option(5_011_271, "how long a token of Twitch's lasts")
+    twitch_points: int = _option(800, "how many calls a minute Twitch takes")
     stripe_keys: str = _option(
         "sk_test_farebox_local", "API keys that Stripe accepts, separated by commas"
     )
@@ -97,6 +105,8 @@ class SimulatorSettings:
         _in_range("video_seconds", self.video_seconds, 0, 86_400)
         _in_range("transcript_seconds", self.transcript_seconds, 0, 86_400)
         _in_range("assemblyai_concurrency", self.assemblyai_concurrency, 1, 10**9)
+        _in_range("twitch_token_seconds", self.twitch_token_seconds, 1, 10**8)
+        _in_range("twitch_points", self.twitch_points, 0, 10**9)
         _in_range("kling_concurrency", self.kling_concurrency, 0, 10**9)
         _in_range("text_tokens", self.text_tokens, 0, 200_000)
         _in_range("text_seconds_per_token", self.text_seconds_per_token, 0, 60)

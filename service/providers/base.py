@@ -78,8 +78,29 @@ class Indeterminate:
     """No response, or one that proves nothing."""
 
 
+@dataclass(frozen=True)
+class Broadcast:
+    """What a channel shows or has shown, as its vendor describes it. Texts are a streamer's own:
+    bounded, on one line each, and never trusted. `started_at` is in epoch milliseconds; `seconds`
+    is the length of a recording. `is_live`: it is still on the air."""
+
+    channel: str
+    title: str
+    url: str
+    started_at: int | None = None
+    seconds: int | None = None
+    video_id: str | None = None
+    is_live: bool = False
+
+
+@dataclass(frozen=True)
+class FoundBroadcast:
+    broadcast: Broadcast
+
+
 Created = Accepted | Rejected | Indeterminate
 TaskLookup = Found | NotFound | Indeterminate
+BroadcastLookup = FoundBroadcast | NotFound | Rejected | Indeterminate
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,16 @@ class SoughtJob:
     sent_from: int
     sent_until: int
     audio_digest: str | None
+
+
+@dataclass(frozen=True)
+class SoughtBroadcast:
+    """A recording by the vendor's `video_id`, or without one what `channel` shows: its name as in
+    its address. `job_id` is for our logs."""
+
+    job_id: str
+    channel: str = ""
+    video_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,6 +201,17 @@ class TranscriptionProvider(Protocol):
     def read_callback(
         self, headers: Mapping[str, str], body: bytes, now: int
     ) -> CallbackEvent | None: ...
+
+
+class BroadcastProvider(Protocol):
+    """A vendor that knows what channels broadcast."""
+
+    name: str
+
+    def find(self, sought: SoughtBroadcast, until: float) -> BroadcastLookup:
+        """The broadcast, for certain absent or refused, or not to be learnt. Only reads, and may be
+        repeated. Ends by the monotonic time `until`, whatever the vendor's limits say."""
+        ...
 
 
 def audio_digest(audio_url: str) -> str:

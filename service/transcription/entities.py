@@ -121,11 +121,14 @@ class AudioUrlRefused(InvalidRequest):
 
 class NoTranscript(Conflict):
     code = "NO_TRANSCRIPT"
-    summary = "There is no transcript in this format: the job has not delivered one."
+    summary = (
+        "There is no transcript in this form: none was named, or its job has not delivered one."
+    )
     details_example: ClassVar[Mapping[str, object]] = {"status": "SUBMITTED"}
     advice = (
         "`details.status` is the job's: wait for SUCCEEDED. A transcript of many hours may be kept "
-        "without its words; it can be had as `json` and `text`."
+        "without its words; it can be had as `json` and `text`. A catch-up needs the "
+        "`transcriptId` of one in which something is said."
     )
 
 

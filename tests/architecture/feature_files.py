@@ -280,6 +280,8 @@ USES_EXTRA = {
     ("jobs", "schemas"): {"cancellation", "work"},
     ("compatible", "routes"): {"error_schemas", "event_schemas", "response_schemas"},
     ("compatible", "schemas"): {"fields_schemas"},
+    ("catch_up", "operations"): {"calling", "runs"},
+    ("catch_up", "schemas"): {"passages"},
     ("text", "operations"): {"calling", "models", "runs"},
     ("text", "routes"): {"event_schemas", "history", "runs", "work"},
     ("text", "schemas"): {"models", "verdicts"},

@@ -22,7 +22,7 @@ LAYERS = [
     {"admin"},
     {"repair"},
     {"audit", "finance"},
-    {"live", "compatible"},
+    {"live", "compatible", "catch_up"},
     {"videos", "transcription", "text", "analytics"},
     {"jobs", "billing", "promo_codes", "bulk_grants"},
     {"accounts", "erasure"},
@@ -214,7 +214,7 @@ def test_across_features_only_operations_and_entities_are_used() -> None:
         shared = {"base", "downloads", "generation", "registry", "speech"}
         allowed = shared if there[0] == "providers" else set(ACROSS)
         if here[-1] in WIRING | {"settings"}:
-            allowed |= {"settings", "kling", "assemblyai"}
+            allowed |= {"settings", "kling", "assemblyai", "twitch"}
         if here[-1] == "checks":
             allowed |= {"checks", "keys"}
         if there[1] not in allowed and there[:2] not in EXTRA_ACROSS:

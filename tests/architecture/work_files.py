@@ -2,6 +2,16 @@
 feature."""
 
 EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
+    ("catch_up", "bounds"): {"entities", "passages", "prompts", "summaries"},
+    ("catch_up", "calling"): {"entities", "runs", "steps", "stored", "work"},
+    ("catch_up", "runs"): {"entities", "schemas"},
+    ("catch_up", "passages"): {"entities"},
+    ("catch_up", "prompts"): {"entities", "passages"},
+    ("catch_up", "steps"): {"bounds", "entities", "prompts", "stored", "summaries"},
+    ("catch_up", "stored"): {"entities"},
+    ("catch_up", "summaries"): {"entities", "passages"},
+    ("catch_up", "words"): {"entities", "passages"},
+    ("catch_up", "work"): {"bounds", "checks", "entities", "schemas", "stored", "words"},
     ("jobs", "admission"): {
         *("entities", "holds", "implicit_keys", "settlement", "store", "work"),
     },

@@ -197,6 +197,7 @@ def test_its_keys_are_refused_in_production() -> None:
         "ASSEMBLYAI_API_KEY",
         "ASSEMBLYAI_CALLBACK_SECRET",
         "OPENAI_API_KEY",
+        "TWITCH_CLIENT_SECRET",
         "BEDROCK_API_KEY",
         "BEDROCK_ENDPOINT_URL",
         "TRUST_BARE_GOOGLE_ID",

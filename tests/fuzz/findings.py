@@ -16,6 +16,7 @@ from tests.stack.live_stack import LiveStack, video_body
 
 PAID = (
     *("POST /videos", "POST /ai/generate", "POST /transcriptions"),
+    "POST /transcriptions/catch-up",
     *("POST /v1/chat/completions", "POST /v1/responses"),
 )
 # In JSON, or in an event of a stream; OpenAI's ids end like those of jobs.

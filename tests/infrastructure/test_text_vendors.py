@@ -10,8 +10,10 @@ from tests.infrastructure.deployments import Deployment, deployment
 
 SECRETS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:farebox"
 OPENAI, BEDROCK_KEY = f"{SECRETS}/openai-AbCdEf", f"{SECRETS}/bedrock-AbCdEf"
+TWITCH = f"{SECRETS}/twitch-AbCdEf"
 ON = {
     "OpenAiSecretArn": OPENAI,
+    "TwitchSecretArn": TWITCH,
     "BedrockRegion": "us-west-2",
     "BedrockGuardrailId": "gr1",
     "BedrockGuardrailVersion": "1",
@@ -44,7 +46,7 @@ def _grant(found: dict[tuple[str, str], set[str]], name: str, statement: Mapping
             found.setdefault((action, resource), set()).add(name)
 
 
-@pytest.mark.parametrize("secret", [OPENAI, BEDROCK_KEY])
+@pytest.mark.parametrize("secret", [OPENAI, BEDROCK_KEY, TWITCH])
 def test_only_web_processes_read_a_vendors_key(writing: Deployment, secret: str) -> None:
     assert granted(writing)["secretsmanager:GetSecretValue", secret] == {"WebRole"}
     passed = {

@@ -12,7 +12,12 @@ from typing import Any
 
 import requests
 
-from devstack.environment import SIMULATED_ASSEMBLYAI_KEY, SIMULATED_OPENAI_KEY
+from devstack.environment import (
+    SIMULATED_ASSEMBLYAI_KEY,
+    SIMULATED_OPENAI_KEY,
+    SIMULATED_TWITCH_ID,
+    SIMULATED_TWITCH_SECRET,
+)
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
 from devstack.table import create_table
@@ -91,6 +96,10 @@ class LiveStack:
                 "openai_base_url": f"{self.sim_url}/openai/v1",
                 "openai_api_key": Secret(SIMULATED_OPENAI_KEY),
                 "assemblyai_base_url": Url(f"{self.sim_url}/assemblyai"),
+                "twitch_base_url": Url(f"{self.sim_url}/twitch/helix"),
+                "twitch_token_url": Url(f"{self.sim_url}/twitch/oauth2/token"),
+                "twitch_client_id": SIMULATED_TWITCH_ID,
+                "twitch_client_secret": Secret(SIMULATED_TWITCH_SECRET),
                 "ses_endpoint_url": Url(f"{self.sim_url}/ses"),
                 "cognito_endpoint_url": Url(f"{self.sim_url}/cognito"),
                 "app_url": Url(f"{self.sim_url}/app"),

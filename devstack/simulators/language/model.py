@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,11 @@ TOKENS_PER_MESSAGE = 4
 TOKENS_PER_REQUEST = 3
 CONTEXT_TOKENS = 128_000
 REFUSAL = "I am sorry, but I cannot help with that."
+MAX_NOTES = 5
+WORDS_A_NOTE = 7
 
+# A line of data that begins with a time, as in a transcript.
+_TIMED = re.compile(r"^\[\d{1,3}:\d\d:\d\d\]", re.MULTILINE)
 _TEXT = (
     "the a small bright quiet river light stone garden letter winter morning house window road "
     "hand voice summer paper sound leaf cloud table story water silver early open gentle far "
@@ -76,7 +81,17 @@ def _pieces(script: Script, texts: tuple[str, ...]) -> Iterator[str]:
     elif script.text:
         yield from words_of(script.text)
     else:
-        yield from itertools.islice(_words("\0".join(texts)), script.output_tokens)
+        words = _words("\0".join(texts))
+        times = _TIMED.findall(texts[-1]) if texts else []
+        written = _notes(times, words) if times else words
+        yield from itertools.islice(written, script.output_tokens)
+
+
+def _notes(times: list[str], words: Iterator[str]) -> Iterator[str]:
+    """Lines that begin with some of these times, each with a few words."""
+    for time in times[:: -(-len(times) // MAX_NOTES)]:
+        yield f"\n{time} "
+        yield from itertools.islice(words, WORDS_A_NOTE)
 
 
 def words_of(text: str) -> Iterator[str]:

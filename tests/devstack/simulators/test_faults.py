@@ -218,7 +218,7 @@ def test_a_refusal_names_what_is_known(shared: Stack) -> None:
             "s3",
             "ses",
         ),
-        *("stripe", "webhooks"),
+        *("stripe", "twitch", "webhooks"),
     }
     assert set(known["kling"]) == {"create", "query", "list", "video", "callback"}
     assert {"status", "html", "reset", "lost-answer", "slow", "late", "job-fails"} <= set(

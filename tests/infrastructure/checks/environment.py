@@ -66,6 +66,7 @@ ADJUSTABLE = {
     "MAX_USERS",
     "MAX_USERS_PER_DEVICE",
     "ASSEMBLYAI_API_KEY_SECRET_NAME",
+    "TWITCH_CREDENTIALS_SECRET_NAME",
     "OPENAI_API_KEY_SECRET_NAME",
     "PUBLIC_URL",
     "PLAN_PRICES",
@@ -142,6 +143,7 @@ def each_stage_has_its_own_table_and_secrets(deployment: Deployment) -> Iterator
         "OPENAI_API_KEY_SECRET_NAME": parameters["OpenAiSecretArn"],
         "UPLOADS_BUCKET": parameters["UploadsBucket"],
         "ASSEMBLYAI_API_KEY_SECRET_NAME": parameters["AssemblyAiSecretArn"],
+        "TWITCH_CREDENTIALS_SECRET_NAME": parameters["TwitchSecretArn"],
         "LOG_FORMAT": "json",
     }
     for container in deployment.containers:
