@@ -143,6 +143,7 @@ DEFAULTS = {
     "HouseLossCreditsPerHour": "10",
     "MonthlyBudgetDollars": "0",
     "UploadDays": "7",
+    "VideoCopyDays": "0",
     "TrustBareGoogleId": "false",
     "LogRetentionDays": "30",
 }

@@ -106,7 +106,7 @@ def outputs_are_what_their_names_say(deployment: Deployment) -> Iterator[str]:
         "AccessLogsBucket": "<AccessLogs>",
         "RecordsBucket": "<Records>",
         "UploadsBucket": "<Uploads>",
-        "UploadDays": deployment.data.parameters["UploadDays"],
+        **{name: deployment.data.parameters[name] for name in ("UploadDays", "VideoCopyDays")},
         "TemplatesBucket": "<Templates>",
         "TemplatesUrl": "https://<Templates>.s3.us-east-1.amazonaws.com",
     }

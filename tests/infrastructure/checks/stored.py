@@ -73,6 +73,8 @@ def each_bucket_is_private_encrypted_and_emptied(deployment: Deployment) -> Iter
         bucket = buckets[name]
         # Only with the key of S3 can the balancer and S3 itself write logs.
         ours = name != "AccessLogs"
+        # The bucket of uploads keeps copies of videos too, for another time.
+        prefix = "uploads" if name == "Uploads" else None
         wanted = {
             f"{_ENCRYPTION}.ServerSideEncryptionByDefault.SSEAlgorithm": _OURS if ours else _OF_S3,
             f"{_ENCRYPTION}.ServerSideEncryptionByDefault.KMSMasterKeyID": (
@@ -80,12 +82,12 @@ def each_bucket_is_private_encrypted_and_emptied(deployment: Deployment) -> Iter
             ),
             f"{_ENCRYPTION}.BucketKeyEnabled": True if ours else None,
             "OwnershipControls.Rules.0.ObjectOwnership": "BucketOwnerEnforced",
-            f"{_RULE}.Id": "expire",
+            f"{_RULE}.Id": prefix or "expire",
             f"{_RULE}.Status": "Enabled",
             f"{_RULE}.ExpirationInDays": str(data.parameters.get(days, days)),
             f"{_RULE}.AbortIncompleteMultipartUpload.DaysAfterInitiation": 1,
             f"{_RULE}.NoncurrentVersionExpiration.NoncurrentDays": earlier,
-            f"{_RULE}.Prefix": None,
+            f"{_RULE}.Prefix": f"{prefix}/" if prefix else None,
             "VersioningConfiguration.Status": "Enabled" if earlier else None,
             "BucketName": None,
         }
@@ -105,7 +107,8 @@ def a_deleted_file_leaves_nothing(deployment: Deployment) -> Iterator[str]:
         "LifecycleConfiguration.Rules.1.Id": "leave-no-mark",
         "LifecycleConfiguration.Rules.1.Status": "Enabled",
         "LifecycleConfiguration.Rules.1.ExpiredObjectDeleteMarker": True,
-        "LifecycleConfiguration.Rules.2": None,
+        "LifecycleConfiguration.Rules.2.Id": "videos",
+        "LifecycleConfiguration.Rules.3": None,
     }
     yield from differing("Uploads", deployment.data.of("S3::Bucket")["Uploads"], wanted)
 
