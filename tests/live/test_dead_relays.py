@@ -38,6 +38,7 @@ def test_after_the_hold_all_of_it_is_released(world: RelayWorld) -> None:
 def test_until_a_minute_after_the_last_slice_the_worker_leaves_it_alone(world: RelayWorld) -> None:
     session = opened(world)
     world.live.save(session.job, segment(0, 15, "one"))
+    world.harness.settlement.resolve("ann", session.job.job_id)
     world.harness.work_until(170, step=10)
     assert world.job(session.job.job_id).is_open
     world.live.save(session.job, segment(1, 90, "one", "two"))

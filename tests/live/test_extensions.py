@@ -9,6 +9,7 @@ import pytest
 from service.core.amounts import credits_of
 from service.core.errors import FareboxError
 from service.core.principal import Principal
+from service.jobs import keys
 from service.ledger.entities import (
     AccountClosing,
     EntryKind,
@@ -149,6 +150,24 @@ def test_many_at_once_extend_by_one_slice_each_time(world: ServiceHarness) -> No
 
 def small(**options: Any) -> ServiceHarness:
     return memory_world(**settings(**options))
+
+
+def test_a_job_that_changes_while_the_write_is_on_its_way_is_not_extended() -> None:
+    """Also where its wallet does not move."""
+    world = small()
+    session = opened(world)
+    key = keys.job("ann", session.job.job_id)
+    wire, edited = world.wire(), [False]
+
+    def edit(operation: str) -> None:
+        if operation == "TransactWriteItems" and not edited[0]:
+            edited[0] = True
+            world.table.write(Update(key, When(), set={"hardAt": session.job.hard_at + 1}))
+
+    wire.before(edit)
+    with pytest.raises(StaleRead):
+        live(world).extend(session.job, session.seconds)
+    assert kinds(world) == ["INITIAL", "HOLD"]
 
 
 def test_the_last_credits_extend_by_what_they_afford() -> None:

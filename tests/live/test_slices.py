@@ -67,6 +67,21 @@ def test_nothing_is_relayed_beyond_what_is_held_nor_far_ahead_of_time(
         assert meter.relayed_seconds == meter.relayed_bytes // 16_000
 
 
+def test_less_than_fifteen_seconds_are_not_worth_an_extension() -> None:
+    """At 0.01 a minute six seconds cost a thousandth."""
+    terms = Metered({Rate.MINUTE: 10_000})
+    found = [affordable_seconds(terms, 0, 0, 120, thousandths) for thousandths in (1, 2, 3, 20)]
+    assert found == [0, 0, 18, 120]
+    assert affordable_seconds(terms, 0, 0, 10, 2) == 10
+
+
+def test_audio_waits_until_it_is_a_burst_ahead_and_no_more() -> None:
+    meter = Meter(1000, 50.0, 100, 150.0)
+    assert [meter.wait_seconds(size, 50.0) for size in (5000, 6000)] == [0.0, 1.0]
+    meter.count(5000)
+    assert [meter.wait_seconds(1000, now) for now in (50.5, 51.0)] == [0.5, 0.0]
+
+
 def test_what_has_to_wait_may_go_on_once_more_is_held() -> None:
     meter = Meter(1000, 0.0, 10, 10.0, relayed_bytes=10_000)
     assert meter.wait_seconds(100, 9.0) == float("inf")

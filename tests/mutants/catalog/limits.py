@@ -41,7 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "yesterday-s-credits-come-back-today",
         USERS,
         "ledger.limits:with_unspent",
-        "not amount or day_of(held_at) != wallet.day",
+        "not amount or days != {wallet.day}",
         "not amount",
     ),
     mutant(
