@@ -21,8 +21,10 @@ from tests.infrastructure.checks import (
     own_calls,
     packet_walk,
     paging,
+    pipeline,
     publishers,
     receivers,
+    release_calls,
     requests,
     roles,
     running,
@@ -69,6 +71,8 @@ _THEMES = (
     server,
     labels,
     doors,
+    release_calls,
+    pipeline,
 )
 
 

@@ -1,5 +1,5 @@
-"""Release scripts, run with stand-ins for AWS, Docker, Git and curl: what they call, in which order,
-and what they refuse."""
+"""Release scripts, run with stand-ins for AWS, Docker, Git and curl: what they call, in which
+order, and what they refuse."""
 
 from collections.abc import Iterator
 
@@ -103,17 +103,17 @@ def a_resume_starts_every_service_at_its_minimum(deployment: Deployment) -> Iter
     done = run(deployment.root, ["resume"], scaled + ALL, STAGING)
     yield from _ended(done, 0)
     for service in _services(deployment):
-        asked = done.first("describe-scalable-targets", f"service/cluster/{service} ")
+        bounds = done.first("describe-scalable-targets", f"service/cluster/{service} ")
         started = done.first("update-service", f"--service {service} ", "--desired-count 3")
         scaling = done.first("register-scalable-target", f"service/cluster/{service} ")
         stable = done.first("wait services-stable", service)
-        if not asked < started < scaling < stable < done.first("curl"):
+        if not bounds < started < scaling < stable < done.first("curl"):
             yield f"resume: {service} is not read, started, scaled, waited for and tested in order"
         wanted = "DynamicScalingInSuspended=false,DynamicScalingOutSuspended=false"
         if f"--suspended-state {wanted},ScheduledScalingSuspended=false" not in done.calls[scaling]:
             yield f"resume: {done.calls[scaling]}"
-        if "ScalableTargets[0].MinCapacity" not in done.calls[asked]:
-            yield f"resume: {done.calls[asked]}"
+        if "ScalableTargets[0].MinCapacity" not in done.calls[bounds]:
+            yield f"resume: {done.calls[bounds]}"
 
 
 def a_restart_replaces_every_task_and_tests(deployment: Deployment) -> Iterator[str]:

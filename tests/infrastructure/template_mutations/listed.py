@@ -22,6 +22,7 @@ from tests.infrastructure.template_mutations.verdicts import (
     copy_sources,
     failing_checks,
     first_failing_check,
+    first_failing_test,
     first_linter_finding,
 )
 
@@ -58,7 +59,11 @@ def verdict(
             apply(mutation, root)
         except LookupError as error:
             return INVALID, str(error)
-        found = first_failing_check(root, calls, known) or first_linter_finding(root, mutation)
+        found = (
+            first_failing_check(root, calls, known)
+            or first_linter_finding(root, mutation)
+            or first_failing_test(Path(folder), mutation)
+        )
     return (NOTICED, found) if found else (SURVIVED, "")
 
 

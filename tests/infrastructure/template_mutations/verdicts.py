@@ -3,7 +3,9 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -16,6 +18,7 @@ from tests.infrastructure.measure.unread import known_keys, unknown_keys, unread
 from tests.infrastructure.permissions import Call, faults
 from tests.infrastructure.render import RenderError
 from tests.infrastructure.template_mutations.mutation import TemplateMutation
+from tests.infrastructure.tools import tool
 
 # Production first: it has the strictest checks. Last choices that no stage makes by default.
 _STAGED: tuple[tuple[str, dict[str, str]], ...] = (
@@ -36,6 +39,25 @@ _UNREADABLE = (
     RenderError,
     ArithmeticError,
 )
+# What else reads a file, for a mutation that no check has noticed.
+_TESTED = {
+    "docker-compose.yml": ("tests/docker/test_compose.py",),
+    ".env.example": ("tests/docker/test_compose.py",),
+    "release/": ("tests/release",),
+}
+_LINTERS: dict[str, Callable[[Path], list[str]]] = {
+    "docker-compose.yml": lambda path: [
+        *(tool("docker-compose"), "-f", str(path), "config", "--quiet")
+    ],
+    "release": lambda path: (
+        [tool("shellcheck"), "--external-sources", str(path)]
+        if path.suffix not in (".py", ".json")
+        else []
+    ),
+    ".github": lambda path: [
+        *(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", str(path))
+    ],
+}
 _COPIED = (
     ".ci",
     ".dockerignore",
@@ -122,14 +144,47 @@ def _failing(staged: Deployment, known: dict[str, list[str]]) -> Iterator[str]:
 
 def first_linter_finding(root: Path, mutation: TemplateMutation) -> str | None:
     """The first rule of cfn-lint, then of checkov, that reports something."""
-    if not mutation.file.endswith(".yaml"):
-        return None
     path = root / mutation.file
+    command = _LINTERS.get(mutation.file.partition("/")[0])
+    if command and _output(command(path)):
+        return f"lint: {mutation.file}"
+    if not mutation.file.startswith("cloudformation/") or path.suffix != ".yaml":
+        return None
     found = re.search(r"^([EWI]\d{4}) ", _output(cfn_lint_command(path)), re.MULTILINE)
     if found:
         return f"cfn-lint {found[1]}"
     found = re.search(r"(CKV2?_[A-Z0-9_]+)", _output(checkov_command(path)))
     return f"checkov {found[1]}" if found else None
+
+
+def first_failing_test(folder: Path, mutation: TemplateMutation) -> str | None:
+    """The first test that fails of those that read the file of a mutation outside the templates."""
+    tests = next((tests for part, tests in _TESTED.items() if mutation.file.startswith(part)), None)
+    if tests is None:
+        return None
+    checkout = folder / "checkout"
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, checkout / name)
+    apply(mutation, checkout)
+    found = _failing_tests(checkout, tests) - _failing_anyway(tests)
+    return f"test {min(found)}" if found else None
+
+
+@lru_cache(maxsize=8)
+def _failing_anyway(tests: tuple[str, ...]) -> frozenset[str]:
+    return _failing_tests(ROOT, tests)
+
+
+def _failing_tests(checkout: Path, tests: tuple[str, ...]) -> frozenset[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    run = subprocess.run(
+        command, cwd=checkout, capture_output=True, text=True, timeout=600, check=False
+    )
+    return frozenset(re.findall(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE))
 
 
 def _fails(check: Check, staged: Deployment) -> bool:
@@ -148,5 +203,8 @@ def _role_faults(staged: Deployment, calls: Sequence[Call]) -> list[str]:
 
 
 def _output(command: Sequence[str]) -> str:
+    """What a linter reports; empty when it finds nothing, or there is none."""
+    if not command:
+        return ""
     run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    return run.stdout if run.returncode else ""
+    return (run.stdout + run.stderr or "failed") if run.returncode else ""
