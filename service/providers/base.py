@@ -132,12 +132,19 @@ class TranscriptionRequest:
 class SoughtJob:
     """What a job is found by at a vendor that does not know our ids: when it was sent (epoch
     milliseconds), and the digest of its audio's address, as `audio_digest` makes it (None: it was
-    sent an address that is not known any more)."""
+    sent an address that is not known any more). `is_link`: the address was signed for this one
+    request, and the digest is that of `link_digest`."""
 
     job_id: str
     sent_from: int
     sent_until: int
     audio_digest: str | None
+    is_link: bool = False
+
+    def is_its_audio(self, audio_url: str) -> bool:
+        """Whether an address as the vendor shows it may be that of the job's audio."""
+        digest = link_digest(audio_url) if self.is_link else audio_digest(audio_url)
+        return digest == self.audio_digest
 
 
 @dataclass(frozen=True)
@@ -217,3 +224,9 @@ class BroadcastProvider(Protocol):
 def audio_digest(audio_url: str) -> str:
     """22 hexadecimal digits of SHA-256."""
     return hashlib.sha256(audio_url.encode()).hexdigest()[:22]
+
+
+def link_digest(audio_url: str) -> str:
+    """The digest of an address without its query, in which a signature stands that is another each
+    time."""
+    return audio_digest(audio_url.partition("?")[0])

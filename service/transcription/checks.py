@@ -11,6 +11,8 @@ def payload_faults(payload: Facts) -> Iterator[str]:
     digest = payload.get("audioHash")
     if not isinstance(digest, str) or not digest:
         yield "its audioHash is not text"
+    if not isinstance(payload.get("linkHash", ""), str):
+        yield "its linkHash is not text"
     minutes = payload.get("maxMinutes")
     if type(minutes) is not int or not 0 < minutes <= MAX_MINUTES:
         yield "its maxMinutes is not a number of minutes"

@@ -29,6 +29,7 @@ from service.providers.base import (
     TranscriptionProvider,
     TranscriptionRequest,
     audio_digest,
+    link_digest,
 )
 from service.results.entities import Owner, ResultTooLarge, Verdict
 from service.results.operations import Results
@@ -144,8 +145,14 @@ class Transcribing:
             "maxMinutes": body.max_minutes,
             "speakerLabels": body.speaker_labels,
         }
-        facts |= {"isUpload": True} if is_reference(body.audio_url) else {}
+        facts |= self._upload_facts(body) if is_reference(body.audio_url) else {}
         return facts | ({"language": body.language} if body.language else {})
+
+    def _upload_facts(self, body: TranscriptionBody) -> Facts:
+        """An upload is sent as a link that is not stored: what stays the same of each is, as its
+        hash, so that a transcript whose create got no response is found by it."""
+        address = self._uploads.address(body.owner, upload_id_of(body.audio_url))
+        return {"isUpload": True} | ({"linkHash": link_digest(address)} if address else {})
 
     def submit(
         self, job: Job, body: TranscriptionBody, callback_url: str | None, until: float
@@ -170,10 +177,15 @@ class Transcribing:
         return self._vendor.create(request, until)
 
     def fetch_task(self, job: Job) -> TaskLookup:
-        """An upload was sent as a link that is not stored."""
         is_upload = bool(job.payload.get("isUpload"))
-        digest = None if is_upload else str(job.payload.get("audioHash", ""))
-        sought = SoughtJob(job.job_id, job.created_at, job.submit_until or job.created_at, digest)
+        digest = job.payload.get("linkHash" if is_upload else "audioHash")
+        sought = SoughtJob(
+            job.job_id,
+            job.created_at,
+            job.submit_until or job.created_at,
+            digest if isinstance(digest, str) else None,
+            is_link=is_upload,
+        )
         return self._vendor.fetch_task(job.task_id, sought)
 
     def judge(self, task: Task) -> Facts | None:

@@ -146,6 +146,17 @@ class Uploads:
             raise UploadsUnavailable from error
         return UploadSource(url, kind, upload.content_type, upload.size, upload.facts)
 
+    def address(self, user_id: str, upload_id: str) -> str | None:
+        """The address of an upload's file as every link to it begins; None where that cannot be
+        known. Reads nothing, and needs no upload to be there."""
+        if self._maybe_bucket is None:
+            return None
+        key = f"{self._object_keys.prefix(user_id)}{upload_id}"
+        try:
+            return self._maybe_bucket.link(key, None, self._limits.link_seconds).partition("?")[0]
+        except MediaUnavailable:
+            return None
+
     def _bucket(self) -> MediaBucket:
         if self._maybe_bucket is None:
             raise UploadsNotConfigured

@@ -52,6 +52,7 @@ class Vendor:
     ended: dict[str, Task] = field(default_factory=dict)
     refusal: Created | None = None
     deleted: list[str] = field(default_factory=list)
+    sought: list[SoughtJob] = field(default_factory=list)
     is_down: bool = False
 
     def create(self, request: TranscriptionRequest, until: float) -> Created:
@@ -59,6 +60,7 @@ class Vendor:
         return self.refusal or Accepted(Task(f"t_{request.job_id}", TaskStatus.RUNNING))
 
     def fetch_task(self, task_id: str | None, job: SoughtJob) -> TaskLookup:
+        self.sought.append(job)
         if job.job_id not in [request.job_id for request in self.requests]:
             return NotFound()
         running = Task(f"t_{job.job_id}", TaskStatus.RUNNING)
@@ -117,9 +119,10 @@ class World:
         return [each.what for each in self.harness.audit().violations]
 
 
-def world_of(**options: Any) -> World:
+def world_of(replacing: Mapping[type[Any], object] | None = None, **options: Any) -> World:
+    """`replacing`: further parts to replace."""
     vendor = Vendor()
-    replacements = {TranscriptionProvider: vendor}
+    replacements = {TranscriptionProvider: vendor, **(replacing or {})}
     harness = memory_world(welcome_credits=3, replacements=replacements, **settings_on() | options)
     return World(harness, vendor)
 

@@ -16,7 +16,14 @@ from service.transcription.entities import (
     LanguageNotOffered,
     TranscriptionFailure,
 )
-from service.uploads.entities import UploadNotFound, UploadsNotConfigured
+from service.uploads.entities import Facts as UploadFacts
+from service.uploads.entities import (
+    UploadKind,
+    UploadNotFound,
+    UploadsNotConfigured,
+    UploadSource,
+)
+from service.uploads.operations import Uploads
 from tests.transcription.conftest import A_MINUTE, AUDIO, World, spoken, world_of
 
 
@@ -258,3 +265,32 @@ def test_an_upload_that_is_not_there_is_refused_and_nothing_is_written(world: Wo
     with pytest.raises(UploadNotFound):
         world.transcribe(audio="upload:none")
     assert (world.harness.items(), world.vendor.requests) == (before, [])
+
+
+class Files:
+    """One upload, whose link is another each time."""
+
+    links = 0
+
+    def source(self, user_id: str, upload_id: str, kind: UploadKind) -> UploadSource:
+        self.links += 1
+        url = f"{self.address(user_id, upload_id)}?X-Amz-Signature={self.links}"
+        return UploadSource(url, kind, "audio/mpeg", 1000, UploadFacts(milliseconds=1000))
+
+    def address(self, user_id: str, upload_id: str) -> str:
+        return f"https://files.example.com/uploads/{user_id}/{upload_id}"
+
+
+def test_an_upload_is_sought_by_its_link_without_the_signature() -> None:
+    world = world_of(replacing={Uploads: Files()})
+    world.vendor.refusal = Indeterminate()
+    upload = "upload:upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
+    job = world.transcribe(audio=upload, owner="ann").job
+    world.harness.work_until(60)
+    sent, sought = world.vendor.requests[0].audio_url, world.vendor.sought[-1]
+    assert sought.is_its_audio(sent)
+    assert sought.is_its_audio(sent.replace("Signature=", "Signature=9"))
+    assert not sought.is_its_audio(sent.replace("upl_", "other_"))
+    assert "files.example.com" not in str(world.harness.items())
+    assert world.harness.job(job.job_id).payload["isUpload"] is True
+    assert world.violations() == []

@@ -228,7 +228,7 @@ class AssemblyAi:
         `_Unusable`."""
         others: list[Mapping[str, Any]] = []
         for entry in self._listed(job, until):
-            if audio_digest(str(entry.get("audio_url"))) != job.audio_digest:
+            if not job.is_its_audio(str(entry.get("audio_url"))):
                 others.append(entry)
             elif task := self._task_of_job(entry, job, until):
                 return Found(task)
@@ -265,9 +265,8 @@ class AssemblyAi:
                     yield entry
                 elif created_at < job.sent_from - CLOCK_SKEW_MILLISECONDS:
                     return
-                elif (
-                    created_at <= job.sent_until + CLOCK_SKEW_MILLISECONDS
-                    or audio_digest(str(entry.get("audio_url"))) == job.audio_digest
+                elif created_at <= job.sent_until + CLOCK_SKEW_MILLISECONDS or job.is_its_audio(
+                    str(entry.get("audio_url"))
                 ):
                     yield entry
             if len(entries) < PAGE:

@@ -18,6 +18,7 @@ from service.providers.base import (
     Rejected,
     RejectionReason,
     TaskStatus,
+    link_digest,
 )
 from tests.providers.assemblyai.harness import AUDIO, KEYS, WRONG, AssemblyAiHarness, request_of
 
@@ -181,6 +182,26 @@ def test_one_that_was_created_long_after_it_was_sent_is_found(world: AssemblyAiH
     assert isinstance(found, Found)
     assert found.task.task_id == mine
     assert len(world.journal("query")) == 1
+
+
+def test_an_upload_whose_create_got_no_response_is_found_by_its_link_without_the_signature(
+    world: AssemblyAiHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind more others of that time than are fetched one by one."""
+    monkeypatch.setattr(client_module, "MAX_OTHERS", 2)
+    link = "https://files.example.com/uploads/d/upl_1"
+    world.fault("create", "lost-answer")
+    request = request_of(audio=f"{link}?versionId=v&X-Amz-Signature=1")
+    assert world.client().create(request, world.soon()) == Indeterminate()
+    for number in range(4):
+        create(world, f"other_{number}", f"https://audio.example.com/{number}.mp3?X-Amz-Date=1")
+    sought = replace(world.sought(), audio_digest=link_digest(f"{link}?X-Amz-Signature=2"))
+    assert world.client().fetch_task(None, replace(sought, audio_digest=None)) == Indeterminate()
+    found = world.client().fetch_task(None, replace(sought, is_link=True))
+    assert isinstance(found, Found)
+    assert world.client().fetch_task(None, replace(sought, job_id="job_9", is_link=True)) == (
+        NotFound()
+    )
 
 
 def test_what_was_never_created_is_not_found(world: AssemblyAiHarness) -> None:
