@@ -18,6 +18,7 @@ from service.providers.generation import (
     TokenUsage,
     VendorFault,
 )
+from service.text.history import History
 from service.text.runs import Runs
 from service.text.stored import StoredText
 from service.text.verdicts import Stop, TextVerdict
@@ -334,6 +335,8 @@ class TestDeath:
         assert (job.failure, job.captured, job.house_loss) == (Failure.INTERRUPTED, 0, COST)
         assert world.operations.content(job) == {"text": late}
         assert world.audit().violations == ()
+        listed = world.parts.get(History).page("ann", 10, None).entries
+        assert [(each.job_id, each.response) for each in listed] == [(job.job_id, late)]
 
     def died(self, world: ServiceHarness, after_storing: bool = False) -> Job:
         """A job whose process died in the middle of its call."""
