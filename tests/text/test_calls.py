@@ -13,8 +13,10 @@ from service.providers.generation import (
     BrokenOff,
     Complete,
     FinishReason,
+    Message,
     Output,
     Refused,
+    Role,
     TokenUsage,
     VendorFault,
 )
@@ -362,5 +364,6 @@ class TestDeath:
         texts = caller._texts  # type: ignore[attr-defined]
         from_vendor = "word" * 500
         verdict = TextVerdict("stop", {"inputTokens": 30, "outputTokens": 5000})
-        texts.store(job, StoredText("gpt-4.1-mini", (), from_vendor), verdict)
+        messages = (Message(Role.USER, "Describe a lighthouse."),)
+        texts.store(job, StoredText("gpt-4.1-mini", messages, from_vendor), verdict)
         return from_vendor
