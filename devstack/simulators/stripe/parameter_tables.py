@@ -223,7 +223,7 @@ INVOICE_LIST = page(
     subscription=ID,
 )
 INVOICE_PAY = fields(expand=EXPAND, off_session=FLAG, payment_method=ID)
-INVOICE_ATTACH = fields("payment_intent", expand=EXPAND, payment_intent=ID)
+INVOICE_ATTACH = fields(expand=EXPAND, payment_intent=ID, payment_record=ID)
 INVOICE_LINES = Fields(PAGE)
 _NOTE_LINE = fields(
     "type",

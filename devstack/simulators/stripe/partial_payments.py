@@ -11,6 +11,8 @@ def attach(account: Account, invoice: Wire, params: Wire) -> Wire:
     """Pays an open invoice with a payment intent that was made apart from it: now if it has
     succeeded, once it does if it is processing. Emits what paying a part emits. Raises
     `StripeError`."""
+    if "payment_intent" not in params:
+        raise invalid("This simulator attaches payment intents only.", "payment_record")
     if invoice["status"] != "open":
         raise StripeError("Invoice is not open and cannot be paid.", "invoice_not_editable")
     intent = account.intents.get(params["payment_intent"], "payment_intent")
