@@ -95,23 +95,24 @@ class SecondSubscriptions:
         if intent.received_cents <= refunded:
             return
         if len(failed) >= MAX_REFUNDS:
-            self._leave_refund(intent, f"refunds failed-{len(refunds)}")
+            self._leave_refund(intent, "refunds failed", len(refunds))
             return
         params = {"payment_intent": intent_id, "reason": "duplicate"}
         try:
             # Stripe repeats its response to a key, though that refund has failed since.
             made = self._stripe.create_refund(params, f"second-{intent_id}-{len(refunds)}")
         except StripeRefused as refusal:
-            self._leave_refund(intent, f"{refusal.reason}-{len(refunds)}")
+            self._leave_refund(intent, refusal.reason, len(refunds))
             return
         if made.id in failed or made.status in _FAILED_REFUNDS:
-            self._leave_refund(intent, f"refund failed-{len(refunds)}")
+            self._leave_refund(intent, "refund failed", len(refunds))
 
-    def _leave_refund(self, intent: PaymentIntent, state: str) -> None:
+    def _leave_refund(self, intent: PaymentIntent, reason: str, refunds: int) -> None:
         """The payment keeps it: a subscription that is canceled takes no change."""
+        state = f"{reason}-{refunds}"
         if intent.metadata.get(REFUND_LEFT) == state:
             return
-        self._alarm(payment_id=intent.id, reason=state)
+        self._alarm(payment_id=intent.id, reason=reason)
         params = {"metadata": {REFUND_LEFT: state}}
         self._stripe.update_payment_intent(intent.id, params, f"left-{intent.id}-{state}")
 
