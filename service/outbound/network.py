@@ -39,7 +39,8 @@ class Network:
     """Opens connections, each within a time limit that every step shares.
 
     A name is looked up in a thread of its own, because nothing can interrupt that: when the time
-    is over, the thread is left behind, and ends by itself."""
+    is over, the thread is left behind, and ends by itself. Who needs the same name meanwhile waits
+    for the same look-up: a hundred streams that begin at once would wait for one another."""
 
     def __init__(
         self,
@@ -51,6 +52,8 @@ class Network:
         self._resolve = resolve
         self._start = start
         self._lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
+        self._guard = threading.Lock()
+        self._under_way: dict[tuple[str, int], _Lookup] = {}
 
     def pool(
         self, tls: ssl.SSLContext, size: int, received_bytes: int = MAX_RECEIVED_BYTES
@@ -103,27 +106,65 @@ class Network:
         raise failure
 
     def _addresses(self, host: str, port: int, until: float) -> Sequence[Address]:
-        if not self._lookups.acquire(timeout=max(0.0, until - self._clock.monotonic())):
-            raise TimeoutError(f"too many names are being looked up: {host}")
-        lookup = _Lookup(partial(self._resolve, host, port, 0, socket.SOCK_STREAM))
+        lookup, is_new = self._lookup(host, port)
+        if is_new:
+            self._begin(lookup, until)
         try:
-            self._start(partial(lookup.run, self._lookups.release))
+            return lookup.result(max(0.0, until - self._clock.monotonic()))
+        except TimeoutError:
+            # It hangs: whoever comes later tries anew.
+            self._forget(lookup)
+            raise
+
+    def _lookup(self, host: str, port: int) -> tuple["_Lookup", bool]:
+        """The one that is under way, or a new one, which is to be begun."""
+        with self._guard:
+            found = self._under_way.get((host, port))
+            if found is not None:
+                return found, False
+            resolve = partial(self._resolve, host, port, 0, socket.SOCK_STREAM)
+            new = self._under_way[host, port] = _Lookup((host, port), resolve)
+            return new, True
+
+    def _begin(self, lookup: "_Lookup", until: float) -> None:
+        """Runs it in a thread; one that cannot be run has failed."""
+        host, _ = lookup.place
+        if not self._lookups.acquire(timeout=max(0.0, until - self._clock.monotonic())):
+            self._forget(lookup)
+            lookup.fail(TimeoutError(f"too many names are being looked up: {host}"))
+            return
+        try:
+            self._start(partial(self._run, lookup))
         except RuntimeError as error:
             self._lookups.release()
-            raise OSError(f"{host} cannot be looked up: {error}") from error
-        return lookup.result(max(0.0, until - self._clock.monotonic()))
+            self._forget(lookup)
+            lookup.fail(OSError(f"{host} cannot be looked up: {error}"))
+
+    def _run(self, lookup: "_Lookup") -> None:
+        try:
+            lookup.run()
+        finally:
+            self._lookups.release()
+            self._forget(lookup)
+
+    def _forget(self, lookup: "_Lookup") -> None:
+        """What was found is not kept: names change."""
+        with self._guard:
+            if self._under_way.get(lookup.place) is lookup:
+                del self._under_way[lookup.place]
 
 
 class _Lookup:
-    """One look-up, run by one thread and waited for by another."""
+    """One look-up of a host and port, run by one thread and waited for by others."""
 
-    def __init__(self, resolve: Callable[[], Sequence[Address]]) -> None:
+    def __init__(self, place: tuple[str, int], resolve: Callable[[], Sequence[Address]]) -> None:
+        self.place = place
         self._resolve = resolve
         self._ended = threading.Event()
         self._found: Sequence[Address] = ()
         self._failure: OSError | None = None
 
-    def run(self, release: Callable[[], None]) -> None:
+    def run(self) -> None:
         try:
             self._found = self._resolve()
         except OSError as error:
@@ -131,8 +172,11 @@ class _Lookup:
         except UnicodeError as error:
             self._failure = OSError(str(error))
         finally:
-            release()
             self._ended.set()
+
+    def fail(self, failure: OSError) -> None:
+        self._failure = failure
+        self._ended.set()
 
     def result(self, seconds: float) -> Sequence[Address]:
         """Raises `OSError`, `TimeoutError` when it takes longer."""

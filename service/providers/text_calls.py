@@ -144,21 +144,37 @@ class TextCall:
         return self._stream.headers.get("content-type", "").lower().startswith(self._content_type)
 
     def _read(self) -> Iterator[GenerationEvent]:
-        """What the body says, to its last event or to its end without one."""
+        """What the body says, to its last event or to its end without one. What comes together is
+        passed on together: under load the pieces grow, and each costs the same."""
         for piece in self._stream.pieces():
-            try:
-                for event in self._reading.events(piece):
-                    if self._stream.cancelled:
-                        return
-                    if not isinstance(event, Output):
-                        yield self._ended(event)
-                        return
-                    self._wrote = True
-                    yield event
-            except Malformed:
-                yield self._interrupted(Interruption.MALFORMED)
+            texts, last = self._parts(piece)
+            if self._stream.cancelled:
+                return
+            if texts:
+                self._wrote = True
+                yield Output("".join(texts))
+            if last is not None:
+                if not self._stream.cancelled:
+                    yield self._last(last)
                 return
         yield self._interrupted(Interruption.CUT)
+
+    def _parts(self, piece: bytes) -> tuple[list[str], Complete | VendorError | Malformed | None]:
+        """The text that a piece of the body brings, and how the output ends where it does."""
+        texts: list[str] = []
+        try:
+            for event in self._reading.events(piece):
+                if not isinstance(event, Output):
+                    return texts, event
+                texts.append(event.text)
+        except Malformed as error:
+            return texts, error
+        return texts, None
+
+    def _last(self, last: Complete | VendorError | Malformed) -> GenerationEvent:
+        if isinstance(last, Malformed):
+            return self._interrupted(Interruption.MALFORMED)
+        return self._ended(last)
 
     def _ended(self, event: Complete | VendorError) -> GenerationEvent:
         if isinstance(event, VendorError):

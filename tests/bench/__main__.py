@@ -20,6 +20,7 @@ from tests.bench import (
     memory,
     processes,
     startup,
+    streams,
     tls,
     waiting,
     wallet,
@@ -39,6 +40,7 @@ EXPERIMENTS: dict[str, Callable[[bool], Iterable[Table]]] = {
     "startup": startup.run,
     "hotspots": hotspots.run,
     "live": live.run,
+    "streams": streams.run,
 }
 # Runs only where it is named: it installs what it compares with.
 BY_NAME_ALONE = {"litellm": litellm.run}

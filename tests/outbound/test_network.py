@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,7 @@ from service.outbound.sockets import MAX_RECEIVED_BYTES, BoundedSocket, Received
 SECONDS = 0.3
 # How much later than its limit a step may end on a busy machine.
 MARGIN_SECONDS = 1.0
+MANY = 32
 
 
 def addresses(*hosts: str) -> Any:
@@ -62,6 +64,48 @@ def test_a_name_server_that_hangs_occupies_few_threads() -> None:
         with pytest.raises(TimeoutError):
             network.connected(f"vendor-{number}.example.com", 443, 0.05, ())
     assert len(begun) == MAX_LOOKUPS
+    hanging.set()
+
+
+def test_who_needs_the_same_name_waits_for_the_same_lookup() -> None:
+    found, begun = threading.Event(), []
+
+    def resolve(name: str, port: int, *_: object) -> list[Any]:
+        begun.append(name)
+        found.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
+
+    network = Network(SystemClock(), resolve)
+    with listening() as port, ThreadPoolExecutor(MANY) as pool:
+        opened = [
+            pool.submit(network.connected, "vendor.example.com", port, 10.0, ())
+            for _ in range(MANY)
+        ]
+        while len(begun) < 1 or sum(each.running() for each in opened) < MANY:
+            time.sleep(0.001)
+        found.set()
+        for each in opened:
+            each.result().close()
+        assert len(begun) < MANY
+        # What was found is not kept.
+        network.connected("vendor.example.com", port, 10.0, ()).close()
+        assert begun[1:] != []
+
+
+def test_one_that_hangs_does_not_keep_later_ones_from_trying() -> None:
+    hanging, tries = threading.Event(), []
+
+    def resolve(name: str, port: int, *_: object) -> list[Any]:
+        tries.append(name)
+        if len(tries) == 1:
+            hanging.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
+
+    network = Network(SystemClock(), resolve)
+    with listening() as port:
+        with pytest.raises(TimeoutError):
+            network.connected("vendor.example.com", port, SECONDS, ())
+        network.connected("vendor.example.com", port, 10.0, ()).close()
     hanging.set()
 
 

@@ -24,6 +24,7 @@ def proofs(day: date) -> tuple[Proof, ...]:
         _module("pairs", 240, "faults.enumeration", "--table", "memory", "--pairs"),
         _module("connections", 20, "faults.connections", "--count", "2000", "--seed", seed),
         _module("simulation", 240, "simulation", "--seed", f"{seed}0000", "--steps", "1000000"),
+        _module("streams", 60, "streams", "--streams", "10000", "--seed", seed),
         _module("ledger-properties", 180, "ledger", "--steps", "1000000", "--seed", seed),
         _module("analytics", 30, "analytics", "--jobs", "10000", "--seed", seed),
         _module("kills", 120, "torture", "--kills", "1000", "--minutes", "110", "--seed", seed),

@@ -27,6 +27,7 @@ from service.providers.text_calls import Reading, Sent, TextCall
 from service.providers.text_reports import TextReports
 from tests.doubles.clock import FakeClock
 from tests.providers.scripted_connection import HEAD, cut_up, scripted_stream
+from tests.providers.text_harness import parts
 
 ENDS = [None, ConnectionResetError(), TimeoutError(), OSError("TLS")]
 NAMES = [
@@ -135,10 +136,18 @@ def test_an_endless_event_ends_in_one_last_event(
 
 def test_the_same_events_cut_anywhere_are_the_same() -> None:
     body = HEAD % (200, b"text/event-stream") + (DELTA * 3).replace(b"\n", b"\r\n")
-    whole = list(openai_call([body], None))
-    assert len(whole) == 4
+    whole = parts(list(openai_call([body], None)))
+    assert whole == ("word " * 3, BrokenOff(VendorFault.CONNECTION_CUT))
     for place in range(len(body)):
-        assert list(openai_call([body[:place], body[place:]], None)) == whole
+        assert parts(list(openai_call([body[:place], body[place:]], None))) == whole
+
+
+def test_what_comes_together_is_passed_on_together_and_before_what_is_malformed() -> None:
+    broken = b"event: response.output_text.delta\ndata: {\n\n"
+    body = HEAD % (200, b"text/event-stream") + DELTA * 3 + broken + DELTA
+    text, last = list(openai_call([body], None))
+    assert text == Output("word word word ")
+    assert isinstance(last, BrokenOff)
 
 
 MESSAGES = st.one_of(
