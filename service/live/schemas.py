@@ -23,7 +23,7 @@ from service.web.schemas import (
     credits_field,
 )
 
-EXAMPLE_REQUEST = {"Fingerprint": "fp-4be1a2c09d", "sampleRate": 16000, "language": "en"}
+EXAMPLE_REQUEST = {"Fingerprint": "fp-4be1a2c09d", "sampleRate": 16000, "languages": "en"}
 _EXAMPLE_URL = "/transcriptions/job_01kbz3c8e0q2m5v9s7t4x6y8z0"
 
 
@@ -69,7 +69,7 @@ class LiveRequestSchema(StrictSchema):
             "example": Encoding.PCM_S16LE.value,
         },
     )
-    language = fields.String(
+    languages = fields.String(
         load_default=ENGLISH,
         validate=validate.OneOf(LANGUAGES),
         metadata={

@@ -37,7 +37,7 @@ INTERRUPTED = "interrupted"
 def read_live(principal: Principal, fields: Mapping[str, Any]) -> LiveBody:
     """The request of a body that `LiveRequestSchema` has loaded. Raises `GoogleIdMismatch`."""
     check_google_id(fields["google_id"], principal)
-    return LiveBody(fields["sample_rate"], Encoding(fields["encoding"]), fields["language"])
+    return LiveBody(fields["sample_rate"], Encoding(fields["encoding"]), fields["languages"])
 
 
 LIVE_FORM = RequestForm(

@@ -1,6 +1,8 @@
 """The transcription routes: load, call one operation, dump."""
 
 from flask import Blueprint, Response, request
+from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
 
 from service.core.principal import Principal
 from service.core.scopes import SessionScope
@@ -78,6 +80,7 @@ GET_TRANSCRIPTION = Endpoint(
 
 def transcription_blueprint(transcriptions: Transcriptions, operations: Operations) -> Blueprint:
     blueprint = Blueprint("transcription", __name__)
+    blueprint.record(_add_converter)
     request_schema, query_schema = TranscriptionRequestSchema(), TranscriptQuerySchema()
 
     @blueprint.post("/transcriptions")
@@ -96,7 +99,7 @@ def transcription_blueprint(transcriptions: Transcriptions, operations: Operatio
         headers = paid_headers(placed.job, replayed=placed.replayed)
         return success(job_body(placed.job, operations, placed.remaining), headers=headers)
 
-    @blueprint.get("/transcriptions/<job_id>")
+    @blueprint.get("/transcriptions/<transcript:job_id>")
     @endpoint(GET_TRANSCRIPTION)
     def get_transcription(principal: Principal, job_id: str) -> Response:
         form = _requested_form(read_query(query_schema)["format"])
@@ -107,6 +110,17 @@ def transcription_blueprint(transcriptions: Transcriptions, operations: Operatio
         return _as_text(found, form)
 
     return blueprint
+
+
+class _TranscriptId(BaseConverter):
+    """An id, and none of the names that are routes of their own next to it: what these allow
+    (`OPTIONS`, 405) is not what a transcript does."""
+
+    regex = "(?!(?:stream|catch-up)$)[^/]+"
+
+
+def _add_converter(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["transcript"] = _TranscriptId
 
 
 def _requested_form(named: str | None) -> Format:

@@ -48,7 +48,7 @@ def test_a_ticket_names_the_relay_and_what_a_slice_holds_and_writes_nothing(
     world: ServiceHarness, site: FlaskClient
 ) -> None:
     before = world.items()
-    data = post(site, sampleRate=48000, encoding="pcm_mulaw", language="multi").json["data"]
+    data = post(site, sampleRate=48000, encoding="pcm_mulaw", languages="multi").json["data"]
     assert data["url"] == "wss://farebox.example/transcriptions/stream"
     assert data["protocol"] == "farebox.live.v1"
     assert data["quote"] == {
@@ -69,7 +69,7 @@ def test_a_ticket_names_the_relay_and_what_a_slice_holds_and_writes_nothing(
         {"sampleRate": 16001},
         {"sampleRate": "16000"},
         {"encoding": "opus"},
-        {"language": "klingon"},
+        {"languages": "klingon"},
         {"Fingerprint": "undefined"},
         {"more": 1},
     ],
