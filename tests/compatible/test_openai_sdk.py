@@ -15,6 +15,7 @@ from tests.stack.live_stack import LiveStack
 from tests.stack.memory_stack import stack_in_memory
 
 MODEL = "gpt-4.1-mini"
+FAST = {"text_seconds_per_token": 0.003}
 PROMPT = "Describe a lighthouse."
 SAID: Any = [{"role": "user", "content": PROMPT}]
 
@@ -40,7 +41,7 @@ class Line(httpx.HTTPTransport):
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LiveStack]:
-    with stack_in_memory(clock=SystemClock(), welcome_credits=100) as stack:
+    with stack_in_memory(clock=SystemClock(), simulator=FAST, welcome_credits=100) as stack:
         body = {"prompt": PROMPT, "Fingerprint": "phone", "maxTokens": 100}
         response = stack.call("POST", "/ai/generate", stack.token("ann"), json=body)
         assert response.status_code == 200

@@ -94,7 +94,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "key-without-scopes",
         BOUND,
-        "identity.enforcement:_back_end",
+        "identity.enforcement:_admitted_back_end",
         "D.key_scope not in P.scopes",
         "False",
     ),

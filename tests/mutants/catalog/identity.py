@@ -77,14 +77,14 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "old-sign-in-erases-an-account",
         ENFORCEMENT,
-        "identity.enforcement:_signed_in",
+        "identity.enforcement:_admitted_user",
         "gate.fresh_sign_ins.check(A)",
         "None",
     ),
     mutant(
         "token-of-a-closed-account",
         MATRIX,
-        "identity.enforcement:_signed_in",
+        "identity.enforcement:_admitted_user",
         "gate.accounts.check(P)",
         "None",
     ),
@@ -119,7 +119,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "caller-without-a-limit",
         ENFORCEMENT,
-        "identity.enforcement:_signed_in",
+        "identity.enforcement:_admitted_user",
         "gate.limits.check_caller(R, D, S)",
         "None",
     ),

@@ -111,9 +111,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "an-output-without-its-maximum",
         BEDROCK,
-        "providers.bedrock.client:Converse._sent",
-        '{"maxTokens": M}',
-        "{}",
+        "providers.bedrock.client:_inference",
+        '{"maxTokens": M, **C}',
+        "C",
     ),
     mutant(
         "a-damaged-message-believed",
