@@ -34,12 +34,12 @@ LIBRARY_HEADERS = (
     "uber-trace-id",  # Jaeger
     *("newrelic", "elastic-apm-traceparent", "x-amzn-trace-id", "x-cloud-trace-context"),
     *("request-id", "request-context"),  # Application Insights
-    # OpenAI's client libraries.
+    # OpenAI's client libraries, and the AI SDK; not every browser keeps the last to itself.
     *("openai-organization", "openai-project", "x-stainless-arch", "x-stainless-async"),
     *("x-stainless-custom-poll-interval", "x-stainless-helper-method", "x-stainless-lang"),
     *("x-stainless-os", "x-stainless-package-version", "x-stainless-poll-helper"),
     *("x-stainless-retry-count", "x-stainless-runtime", "x-stainless-runtime-version"),
-    *("x-stainless-timeout", "x-client-request-id"),
+    *("x-stainless-timeout", "x-client-request-id", "user-agent"),
     *("x-correlation-id", "x-requested-with", "cache-control", "pragma"),
 )
 EXPOSED_HEADERS = (

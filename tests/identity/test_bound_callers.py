@@ -1,8 +1,12 @@
 """How far a server key gets, and a session that one minted."""
 
 import pytest
+from flask import Blueprint, Response
 
-from service.core.scopes import KeyScope
+from service.core.principal import Principal
+from service.core.scopes import KeyScope, SessionScope
+from service.web.endpoint import Access, Endpoint, endpoint
+from service.web.responses import success
 from tests.identity.test_enforcement import SITE, Stack, bearer
 
 
@@ -62,3 +66,69 @@ def test_a_back_end_s_route_is_open_to_a_key_with_its_scope_alone(
     response = stack.client.post("/sessions", headers=headers)
     found = response.status_code, response.get_json().get("code", ""), stack.reached
     assert found == (status, code, int(status == 200))
+
+
+class StackOfBoth(Stack):
+    """With a route for users and back ends."""
+
+    def _add_others(self, blueprint: Blueprint) -> None:
+        super()._add_others(blueprint)
+
+        @blueprint.post("/texts")
+        @endpoint(
+            Endpoint(
+                access=Access.USER_OR_SERVER,
+                summary="",
+                scope=SessionScope.CREATE_JOBS,
+                key_scope=KeyScope.SESSIONS,
+                key_limit=3,
+            )
+        )
+        def write(principal: Principal) -> Response:
+            self.reached += 1
+            return success(principal.subject)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        (bearer("good-110"), 200, ""),
+        (bearer("sk_shop"), 200, ""),
+        (bearer("minted-k-jobs.create"), 200, ""),
+        (bearer("minted-k-jobs.create") | {"Origin": SITE}, 200, ""),
+        (bearer("minted-k-jobs.read"), 403, "SCOPE_MISSING"),
+        (bearer("minted-k-jobs.create") | {"Origin": "https://evil"}, 403, "ORIGIN_NOT_ALLOWED"),
+        (bearer("sk_shop") | {"Origin": SITE}, 403, "SERVER_KEY_NOT_ALLOWED"),
+        (bearer("sk_shop") | {"Origin": "null"}, 403, "SERVER_KEY_NOT_ALLOWED"),
+        (bearer("sk_revoked"), 401, "TOKEN_REJECTED"),
+        (bearer("bad"), 401, "TOKEN_REJECTED"),
+        ({}, 401, "AUTHENTICATION_REQUIRED"),
+    ],
+)
+def test_a_route_of_both_is_open_to_users_and_to_keys_that_no_page_sends(
+    headers: dict[str, str], status: int, code: str
+) -> None:
+    stack = StackOfBoth()
+    response = stack.client.post("/texts", headers=headers)
+    found = response.status_code, response.get_json().get("code", ""), stack.reached
+    assert found == (status, code, int(status == 200))
+
+
+def test_a_key_needs_its_scope_for_a_route_of_both() -> None:
+    stack = StackOfBoth()
+    stack.back_ends.scopes = frozenset({KeyScope.EXISTING_USERS})
+    response = stack.client.post("/texts", headers=bearer("sk_shop"))
+    assert (response.status_code, response.get_json()["code"]) == (403, "SCOPE_MISSING")
+
+
+def test_a_closed_account_is_refused_by_a_route_of_both() -> None:
+    response = StackOfBoth().client.post("/texts", headers=bearer("good-closed"))
+    assert (response.status_code, response.get_json()["code"]) == (401, "ACCOUNT_CLOSED")
+
+
+def test_a_key_and_a_user_have_limits_of_their_own() -> None:
+    stack = StackOfBoth(limits=(1, 0))
+    found = [stack.client.post("/texts", headers=bearer("sk_shop")).status_code for _ in range(4)]
+    assert found == [200, 200, 200, 429]
+    found = [stack.client.post("/texts", headers=bearer("good-110")).status_code for _ in range(2)]
+    assert found == [200, 429]

@@ -141,11 +141,12 @@ TRACING = (
     *("sentry-trace", "baggage", "traceparent", "tracestate", "b3", "X-B3-TraceId"),
     *("x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "newrelic"),
     *("x-datadog-sampling-priority", "X-Amzn-Trace-Id", "X-Requested-With", "Request-Id"),
+    *("X-Stainless-Retry-Count", "X-Stainless-Lang", "X-Stainless-Runtime-Version", "User-Agent"),
 )
 
 
 @pytest.mark.parametrize("name", TRACING)
-def test_what_tracing_tools_add_to_every_request_is_allowed(name: str) -> None:
+def test_what_libraries_add_to_every_request_is_allowed(name: str) -> None:
     response = (
         small_app(origins=ALLOWED)
         .app.test_client()

@@ -89,6 +89,14 @@ def test_the_request_always_has_its_maximum(world: TextHarness, provider: Conver
     }
 
 
+def test_the_request_has_the_sampling_that_was_chosen(
+    world: TextHarness, provider: Converse
+) -> None:
+    generated(provider, request(model_id=MODEL, temperature=0.0, top_p=0.5))
+    (sent,) = world.received()
+    assert sent["body"]["inferenceConfig"] == {"maxTokens": 100, "temperature": 0.0, "topP": 0.5}
+
+
 def test_messages_of_one_role_are_one_message(world: TextHarness, provider: Converse) -> None:
     said = (
         Message(Role.USER, "a"),

@@ -74,6 +74,18 @@ def test_the_request_holds_the_vendor_to_its_maximum_and_stores_nothing(
     assert sent["headers"]["Accept"] == "text/event-stream"
 
 
+@pytest.mark.parametrize("sampling", [{"temperature": 0.0}, {"top_p": 0.5}, {"temperature": 1.5}])
+def test_the_request_has_the_sampling_that_was_chosen_and_no_other(
+    world: TextHarness, provider: ResponsesApi, sampling: dict[str, float]
+) -> None:
+    generated(provider, request(**sampling))
+    (sent,) = world.received()
+    assert {name: sent["body"].get(name) for name in ("temperature", "top_p")} == {
+        "temperature": None,
+        "top_p": None,
+    } | sampling
+
+
 @pytest.mark.parametrize(
     ("end", "finish"), [("stop", "stop"), ("refusal", "stop"), ("content", "content")]
 )
