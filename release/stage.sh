@@ -51,7 +51,7 @@ output() { outputs "$1" | pick "$2"; }
 # The ECS services of a stack, one a line, from its outputs.
 services() {
     local name
-    for name in WebServiceName WorkerServiceName; do pick "$name" <<<"$1"; done
+    for name in WebServiceName WorkerServiceName RelayServiceName; do pick "$name" <<<"$1"; done
 }
 
 # The least number of tasks of an ECS service; None where it does not scale, as in dev.

@@ -148,6 +148,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         (_each(_HOSTS, ((0, 1), (1, 1)), 60), _each(_HOSTS, ((2, 3),), 60, start=2)),
         stays=True,
     ),
+    "RelayNoHealthyTargetsAlarm": Scenario(
+        ({}, _each(_HOSTS, ((0, 2),), 3)),
+        3,
+        (_each(_HOSTS, ((0, 1), (1, 1)), 60), _each(_HOSTS, ((2, 3),), 60, start=2)),
+        stays=True,
+    ),
+    "RelayErrorsAlarm": total(_ERRORS, 5, 5),
     "OldestDueJobAlarm": level(_DUE, 301, 300, 1, 5),
     "ErasureOverdueAlarm": level("ErasureAgeSeconds worker", 48 * 3600 + 1, 48 * 3600, 60),
     "WorkerSilentAlarm": Scenario(

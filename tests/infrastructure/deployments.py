@@ -127,9 +127,19 @@ class Deployment:
 
     @cached_property
     def web(self) -> Container:
-        """The only container that listens on a port."""
-        (found,) = [container for container in self.containers if container.ports]
+        """The container of the web processes."""
+        (found,) = [container for container in self.containers if container.name == "web"]
         return found
+
+    @cached_property
+    def relay(self) -> Container | None:
+        """The container of the relays, where there are any."""
+        return next((each for each in self.containers if each.name == "relay"), None)
+
+    @property
+    def targets(self) -> Mapping[str, Any]:
+        """The target group of the web tasks."""
+        return self.service.of("ElasticLoadBalancingV2::TargetGroup")["TargetGroup"]
 
     @cached_property
     def server(self) -> dict[str, Any]:

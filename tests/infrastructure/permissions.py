@@ -66,6 +66,17 @@ def faults(deployment: Deployment, calls: Sequence[Call]) -> list[str]:
     ]
 
 
+def faults_of(deployment: Deployment, container: str, calls: Sequence[Call]) -> list[str]:
+    """The same of one container alone."""
+    role = task_roles(deployment)[container]
+    missing = [
+        f"{container} may not {call.action} on {call.resource}"
+        for call in calls
+        if not _permits(role, call.action, arn(deployment, call.resource))
+    ]
+    return missing + _unused(deployment, container, role, calls)
+
+
 def arn(deployment: Deployment, resource: str) -> str:
     parameters = deployment.service.parameters
     table = f"arn:aws:dynamodb:us-east-1:123456789012:table/{parameters['TableName']}"
@@ -77,6 +88,7 @@ def arn(deployment: Deployment, resource: str) -> str:
         "kling": str(parameters["KlingSecretArn"]),
         "operators": str(parameters["OperatorKeysSecretArn"]),
         "access-tokens": str(parameters["AccessTokenKeysSecretArn"]),
+        "assemblyai": str(parameters["AssemblyAiSecretArn"]),
         "key": str(parameters["KeyArn"]),
         "mail identity": _SES.format(f"identity/{parameters['MailIdentity']}"),
         "mail configuration set": _SES.format(f"configuration-set/farebox-{deployment.stage}"),

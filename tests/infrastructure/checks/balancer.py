@@ -66,7 +66,7 @@ def balancer_attributes(deployment: Deployment) -> dict[str, str]:
 
 
 def target_attributes(deployment: Deployment) -> dict[str, str]:
-    return attributes(deployment.service.one(TARGETS), "TargetGroupAttributes")
+    return attributes(deployment.targets, "TargetGroupAttributes")
 
 
 def balancer_attributes_have_known_names(deployment: Deployment) -> Iterator[str]:
@@ -106,7 +106,7 @@ def the_balancer_faces_the_internet(deployment: Deployment) -> Iterator[str]:
 
 
 def targets_are_addresses(deployment: Deployment) -> Iterator[str]:
-    kind = deployment.service.one(TARGETS).get("TargetType")
+    kind = deployment.targets.get("TargetType")
     if kind != "ip":
         yield f"the targets are of type {kind}: Fargate tasks need TargetType ip"
 
@@ -114,7 +114,7 @@ def targets_are_addresses(deployment: Deployment) -> Iterator[str]:
 def targets_are_probed_for_readiness(deployment: Deployment) -> Iterator[str]:
     """Failed readiness only removes a target from the balancer. Failed liveness ends the task, so
     liveness must not depend on the table: its outage would end every task."""
-    group = deployment.service.one(TARGETS)
+    group = deployment.targets
     found = (
         group.get("HealthCheckPath"),
         group.get("Matcher", {}).get("HttpCode"),
@@ -125,7 +125,7 @@ def targets_are_probed_for_readiness(deployment: Deployment) -> Iterator[str]:
 
 
 def a_probe_ends_before_the_next_begins(deployment: Deployment) -> Iterator[str]:
-    group = deployment.service.one(TARGETS)
+    group = deployment.targets
     timeout, interval = (
         int(group["HealthCheckTimeoutSeconds"]),
         int(group["HealthCheckIntervalSeconds"]),
@@ -140,7 +140,7 @@ def a_probe_ends_before_the_next_begins(deployment: Deployment) -> Iterator[str]
 def a_draining_task_is_taken_out_before_it_stops_accepting(deployment: Deployment) -> Iterator[str]:
     """The probes that declare a target unhealthy fit into the time in which the task still
     serves."""
-    group = deployment.service.one(TARGETS)
+    group = deployment.targets
     detected_seconds = int(group["HealthCheckIntervalSeconds"]) * int(
         group["UnhealthyThresholdCount"]
     )
@@ -212,12 +212,11 @@ def a_redirect_goes_to_the_same_place_by_https_for_good(deployment: Deployment) 
 
 
 def something_forwards_to_the_target_group(deployment: Deployment) -> Iterator[str]:
-    (group,) = deployment.service.of(TARGETS)
     forwards = [
         action.get("TargetGroupArn")
         for listener in deployment.service.of(LISTENER).values()
         for action in listener["DefaultActions"]
         if action["Type"] == "forward"
     ]
-    if forwards != [f"<{group}>"]:
-        yield f"requests are forwarded to {forwards}: the one target is {group}"
+    if forwards != ["<TargetGroup>"]:
+        yield f"requests are forwarded to {forwards}: by default web tasks serve them"

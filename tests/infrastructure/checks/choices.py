@@ -82,6 +82,9 @@ REFUSED: tuple[Mapping[str, str], ...] = (
     {"WorkerIntervalSeconds": "0.1"},
     {"WebMinTasks": "0"},
     {"WorkerMinTasks": "0"},
+    {"RelaySize": "nano"},
+    {"RelayMinTasks": "0"},
+    {"RelayMaxTasks": "0"},
     {"WebMaxTasks": "0"},
     {"WorkerMaxTasks": "0"},
     {"SpotWeight": "-1"},
@@ -126,6 +129,9 @@ DEFAULTS = {
     "InterfaceEndpoints": "false",
     "WebSize": "small",
     "WorkerSize": "small",
+    "RelaySize": "small",
+    "RelayMinTasks": "1",
+    "RelayMaxTasks": "3",
     "WebMinTasks": "1",
     "WebMaxTasks": "2",
     "WorkerMinTasks": "1",
@@ -155,6 +161,8 @@ CHOSEN: Mapping[str, Mapping[str, str]] = {
         "NatGateways": "none",
         "WebSize": "tiny",
         "WorkerSize": "tiny",
+        "RelaySize": "tiny",
+        "RelayMaxTasks": "1",
         "WebMaxTasks": "1",
         "WorkerMaxTasks": "1",
         "OnlySpot": "true",
@@ -170,6 +178,8 @@ CHOSEN: Mapping[str, Mapping[str, str]] = {
         "WebMaxTasks": "30",
         "WorkerMinTasks": "2",
         "WorkerMaxTasks": "20",
+        "RelayMinTasks": "2",
+        "RelayMaxTasks": "20",
         "SpotWeight": "3",
     },
 }
@@ -250,7 +260,7 @@ def each_size_is_one_that_fits(deployment: Deployment) -> Iterator[str]:
     for name, wanted in SIZES.items():
         if found.get(name) != wanted:
             yield f"{name} is {found.get(name)}, and must be {wanted}"
-    for name in ("Web", "Worker"):
+    for name in ("Web", "Worker", "Relay"):
         if set(body["Parameters"][f"{name}Size"]["AllowedValues"]) - set(found):
             yield f"{name}Size offers sizes that do not exist"
 

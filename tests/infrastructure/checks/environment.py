@@ -30,8 +30,9 @@ NEEDED = {
     "STAGE",
     "UPLOADS_BUCKET",
 }
-# Sizes that each kind of process may set for itself.
+# Sizes and addresses that each kind of process may set for itself.
 OWN_SIZES = {
+    "LIVE_HOST",
     "LONG_POLL_LIMIT",
     "SUBMIT_LIMIT",
     "USER_SUBMIT_LIMIT",
@@ -181,7 +182,7 @@ def the_public_address_is_the_domain(deployment: Deployment) -> Iterator[str]:
 
 def the_web_process_listens_where_the_balancer_connects(deployment: Deployment) -> Iterator[str]:
     (port,) = deployment.web.ports
-    group = deployment.service.one("ElasticLoadBalancingV2::TargetGroup")
+    group = deployment.targets
     if deployment.server["bind"] != f"0.0.0.0:{port}":
         yield (
             f"gunicorn binds {deployment.server['bind']}: bind 0.0.0.0:{port}, the container's port"

@@ -117,6 +117,7 @@ def outputs_are_what_their_names_say(deployment: Deployment) -> Iterator[str]:
         "ClusterName": "<Cluster>",
         "WebServiceName": "<WebService.Name>",
         "WorkerServiceName": "<WorkerService.Name>",
+        "RelayServiceName": "<RelayService.Name>" if deployment.relay else None,
         "OperatorTask": "<OperatorTask>",
         "RepairRoleArn": "<RepairRole.Arn>",
     }

@@ -68,10 +68,9 @@ _KEYS_THERE: Responses = (("*describe-secret*", "1", 0),)
 ALL = _STACKS + _SERVICE_LIVES + _COMMITS + _KEYS_THERE
 
 
-def _services(deployment: Deployment) -> list[str]:
-    """What the outputs of the stack call its services here."""
-    names = [name for name in deployment.service.outputs if name.endswith("ServiceName")]
-    return [_OUTPUTS[name] for name in names]
+def _services() -> list[str]:
+    """What the outputs of the stack call its services here, the relay's included."""
+    return [value for name, value in _OUTPUTS.items() if name.endswith("ServiceName")]
 
 
 def a_pause_stops_every_service_and_keeps_it_stopped(deployment: Deployment) -> Iterator[str]:
@@ -80,7 +79,7 @@ def a_pause_stops_every_service_and_keeps_it_stopped(deployment: Deployment) -> 
         return
     done = run(deployment.root, ["pause"], ALL, STAGING)
     yield from _ended(done, 0)
-    for service in _services(deployment):
+    for service in _services():
         suspended = done.first("register-scalable-target", f"service/cluster/{service} ")
         stopped = done.first("update-service", f"--service {service} ", "--desired-count 0")
         wanted = "DynamicScalingInSuspended=true,DynamicScalingOutSuspended=true"
@@ -91,7 +90,7 @@ def a_pause_stops_every_service_and_keeps_it_stopped(deployment: Deployment) -> 
             yield f"pause: {done.calls[suspended]}"
         if "ecs:service:DesiredCount" not in done.calls[suspended]:
             yield f"pause: {done.calls[suspended]}"
-    if len(done.at("update-service")) != len(_services(deployment)):
+    if len(done.at("update-service")) != len(_services()):
         yield "pause: a service is stopped twice or is not ours"
     yield from _ended(run(deployment.root, ["pause"], ALL, STAGING | {"YES": ""}), 1)
 
@@ -102,7 +101,7 @@ def a_resume_starts_every_service_at_its_minimum(deployment: Deployment) -> Iter
     scaled: Responses = (("*describe-scalable-targets*", "3", 0),)
     done = run(deployment.root, ["resume"], scaled + ALL, STAGING)
     yield from _ended(done, 0)
-    for service in _services(deployment):
+    for service in _services():
         bounds = done.first("describe-scalable-targets", f"service/cluster/{service} ")
         started = done.first("update-service", f"--service {service} ", "--desired-count 3")
         scaling = done.first("register-scalable-target", f"service/cluster/{service} ")
@@ -121,7 +120,7 @@ def a_restart_replaces_every_task_and_tests(deployment: Deployment) -> Iterator[
         return
     done = run(deployment.root, ["restart"], ALL, STAGING)
     yield from _ended(done, 0)
-    for service in _services(deployment):
+    for service in _services():
         replaced = done.first("update-service", f"--service {service} ", "--force-new-deployment")
         if not replaced < done.first("wait services-stable", service) < done.first("curl"):
             yield f"restart: {service} is not replaced, waited for and tested in this order"

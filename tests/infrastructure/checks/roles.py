@@ -232,6 +232,7 @@ def each_role_may_use_our_key_through_every_service_it_uses(
 _DATA_KEY_ACTIONS = {
     "WebRole": {"Decrypt", "GenerateDataKey"},
     "WorkerRole": {"Decrypt"},
+    "RelayRole": {"Decrypt", "GenerateDataKey"},
     "OperatorRole": {"Decrypt", "Encrypt", "GenerateDataKey"},
 }
 _DATA_KEY_USES = {"kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}

@@ -9,13 +9,14 @@ from tests.infrastructure.facts import differing
 COMMANDS: Mapping[str, str] = {
     "web": "gunicorn -c docker/gunicorn.conf.py service.wsgi:app",
     "worker": "python -m service.worker",
+    "relay": "python -m service.relay",
     "audit": (
         "farebox audit --segments 16 --reads-per-second {AuditReadsPerSecond} "
         "--record s3://{RecordsBucket}/audit/{TableName}"
     ),
     "operator": "farebox --help",
 }
-STOP_SECONDS = {"web": 60, "worker": 120, "audit": 30, "operator": 30}
+STOP_SECONDS = {"web": 60, "worker": 120, "relay": 60, "audit": 30, "operator": 30}
 PROCESSORS = ("X86_64", "ARM64")
 _OPTIONS = "LogConfiguration.Options"
 

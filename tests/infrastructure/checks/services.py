@@ -82,7 +82,7 @@ def every_service_waits_for_its_route_to_the_internet(deployment: Deployment) ->
 
 
 def the_balancer_connects_to_a_port_of_a_container(deployment: Deployment) -> Iterator[str]:
-    (group,) = deployment.service.of("ElasticLoadBalancingV2::TargetGroup")
+    groups = {"web": "<TargetGroup>", "relay": "<RelayTargetGroup>"}
     for name, service in deployment.service.of(SERVICE).items():
         for balancer in service.get("LoadBalancers", []):
             containers = [
@@ -95,8 +95,8 @@ def the_balancer_connects_to_a_port_of_a_container(deployment: Deployment) -> It
                 yield f"{name}: its task has no container {balancer['ContainerName']}"
             elif int(balancer["ContainerPort"]) not in fitting[0].ports:
                 yield f"{name}: {balancer['ContainerName']} has no port {balancer['ContainerPort']}"
-            if balancer["TargetGroupArn"] != f"<{group}>":
-                yield f"{name} registers with {balancer['TargetGroupArn']}, not with {group}"
+            if balancer["TargetGroupArn"] != groups.get(balancer["ContainerName"]):
+                yield f"{name} registers with {balancer['TargetGroupArn']}, not with its own group"
 
 
 def the_web_service_is_behind_the_balancer(deployment: Deployment) -> Iterator[str]:
@@ -193,9 +193,8 @@ def every_scaling_policy_has_a_target(deployment: Deployment) -> Iterator[str]:
 
 
 def requests_are_counted_on_the_target_group_they_go_to(deployment: Deployment) -> Iterator[str]:
-    (group,) = deployment.service.of("ElasticLoadBalancingV2::TargetGroup")
     (balancer,) = deployment.service.of("ElasticLoadBalancingV2::LoadBalancer")
-    wanted = f"<{balancer}.LoadBalancerFullName>/<{group}.TargetGroupFullName>"
+    wanted = f"<{balancer}.LoadBalancerFullName>/<TargetGroup.TargetGroupFullName>"
     for name, policy in deployment.service.of("ApplicationAutoScaling::ScalingPolicy").items():
         tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
         metric = tracking.get("PredefinedMetricSpecification", {})

@@ -20,6 +20,7 @@ KEPT: Mapping[str, tuple[str, int | None]] = {
 LOGS = {
     "WebLogs": "/farebox/{}/web",
     "WorkerLogs": "/farebox/{}/worker",
+    "RelayLogs": "/farebox/{}/relay",
     "AuditLogs": "/farebox/{}/audit",
     "OperatorLogs": "/farebox/{}/operator",
     "NetworkLogs": "/farebox/{}/network",

@@ -8,6 +8,7 @@ from tests.infrastructure.template_mutations.firewall import FIREWALL
 from tests.infrastructure.template_mutations.image import IMAGE_BUILD
 from tests.infrastructure.template_mutations.network import NETWORK
 from tests.infrastructure.template_mutations.paging import PAGING
+from tests.infrastructure.template_mutations.relay import RELAY
 from tests.infrastructure.template_mutations.roles import ROLES
 from tests.infrastructure.template_mutations.server import SERVER_CONFIGURATION
 from tests.infrastructure.template_mutations.services import SERVICES
@@ -25,6 +26,7 @@ MUTATIONS = (
     *FIREWALL,
     *STORAGE,
     *ROLES,
+    *RELAY,
     *WATCHING,
     *PAGING,
     *SERVER_CONFIGURATION,

@@ -80,9 +80,9 @@ def copy_sources(folder: Path) -> Path:
             )
         else:
             shutil.copy2(ROOT / name, folder / name)
-    for name in ("service/cli.py", "service/wsgi.py", "service/worker.py"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).touch()
+    for name in ("cli", "relay", "worker", "wsgi"):
+        (folder / "service").mkdir(exist_ok=True)
+        (folder / "service" / f"{name}.py").touch()
     return folder
 
 
