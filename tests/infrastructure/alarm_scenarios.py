@@ -196,6 +196,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "ProviderNotReachedAlarm": total("ProviderNotReached web", 2, 15),
     "ProviderErrorsAlarm": total(_pair("ProviderErrors"), 50, 5, 2, 3),
     "ProviderSilentAlarm": total(_pair("ProviderSilent"), 10, 5, 2, 3),
+    "VideoCopiesAlarm": total("VideoCopyFailures worker", 5, 5, 2, 3),
+    "TextSaturatedAlarm": total("Refusals web TEXT_SATURATED", 10, 5, 2, 3),
     "ForeignTaskAlarm": total(_pair("ProviderForeignTasks"), 1, 5),
     "CreditStormAlarm": total("Refusals web INSUFFICIENT_CREDITS", 500, 5),
     "UserCapNearAlarm": level("UserCapUsedPercent web", 90, 89, 5, stays=True),
