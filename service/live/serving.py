@@ -116,7 +116,8 @@ class Relay:
             open_timeout=HANDSHAKE_SECONDS,
             close_timeout=CLOSE_SECONDS,
             ping_interval=PING_SECONDS,
-            ping_timeout=PING_SECONDS,
+            # A pong may wait behind audio that came too early. Who is gone sends no audio.
+            ping_timeout=None,
             max_size=MAX_FRAME_BYTES,
             max_queue=MAX_FRAMES,
             # Of handshakes it would log the address, which may hold a ticket.

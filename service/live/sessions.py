@@ -293,7 +293,7 @@ class Session:
         seconds, fault = charged_seconds(
             self._meter.relayed_seconds, self._reported, has_words=not self._speech.is_empty
         )
-        outcome = Outcome(ending.value, seconds, self._speech.transcript(), fault or self._fault)
+        outcome = Outcome(ending.value, seconds, self._speech.transcript(), fault)
         return partial(self._live.conclude, self._job, outcome)
 
     async def _say_goodbye(self, ending: Ending, job: Job | None) -> None:
@@ -302,6 +302,7 @@ class Session:
             job_id=self._job.job_id,
             ending=ending.value,
             relayed_seconds=self._meter.relayed_seconds,
+            fault=self._fault,
         )
         close = CLOSES[ending]
         # The client's own close stands behind the audio that it is still sending.
