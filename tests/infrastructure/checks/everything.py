@@ -6,6 +6,7 @@ from types import ModuleType
 from tests.infrastructure.checks import (
     alarms,
     balancer,
+    build_files,
     choices,
     containers,
     doors,
@@ -75,6 +76,7 @@ _THEMES = (
     doors,
     release_calls,
     pipeline,
+    build_files,
 )
 
 
