@@ -77,8 +77,8 @@ class JobPage:
 
 @dataclass(frozen=True)
 class WaitedJob:
-    """A job that was waited for. `retry_after_seconds`: there was no place to wait in, and the
-    client should pause before it requests the job again; else None."""
+    """A job that was waited for. `retry_after_seconds`: it could not be waited for any longer, and
+    the client should pause before it requests the job again; else None."""
 
     job: Job
     retry_after_seconds: int | None = None
@@ -222,9 +222,15 @@ class Jobs:
         self._house.settled(job)
         return job
 
-    def wait_for(self, user_id: str, job_id: str, seconds: float) -> WaitedJob:
-        """The job once it has ended, or as it stands after that many seconds; at once, with
-        `retry_after_seconds`, when too many wait already."""
+    def wait_for(
+        self,
+        user_id: str,
+        job_id: str,
+        seconds: float,
+        is_draining: Callable[[], bool] = lambda: False,
+    ) -> WaitedJob:
+        """The job once it has ended, or as it stands after that many seconds; sooner, with
+        `retry_after_seconds`, when too many wait already or the process drains."""
         job = self.get(user_id, job_id)
         if seconds <= 0 or not job.is_open:
             return WaitedJob(job)
@@ -233,10 +239,11 @@ class Jobs:
         except (NothingLeft, ShareUsedUp):
             return WaitedJob(job, RETRY_AFTER_SECONDS)
         try:
-            self._open_jobs.wait(user_id, job_id, seconds)
+            self._open_jobs.wait(user_id, job_id, seconds, is_draining)
         finally:
             self._places.put_back(user_id)
-        return WaitedJob(self.get(user_id, job_id))
+        job = self.get(user_id, job_id)
+        return WaitedJob(job, RETRY_AFTER_SECONDS if job.is_open and is_draining() else None)
 
     def waits(
         self, user_id: str, job: Job, step_seconds: float, is_draining: Callable[[], bool]
@@ -247,7 +254,7 @@ class Jobs:
         for _ in range(MAX_WAITS):
             if not job.is_open or is_draining():
                 return
-            waited = self.wait_for(user_id, job.job_id, step_seconds)
+            waited = self.wait_for(user_id, job.job_id, step_seconds, is_draining)
             job = waited.job
             yield job
             if waited.retry_after_seconds is not None:

@@ -49,7 +49,7 @@ _UNREADABLE = (StorageUnavailable, DataKeyUnavailable, DataUnreadable)
 _GET_JOB = (
     "With `wait`, responds when the job ends or the time is up. When too many requests wait "
     "already, of this user or of all, it responds at once with the job as it stands and a "
-    "`Retry-After`. Another user's job returns 404."
+    "`Retry-After`; so does a process that is being replaced. Another user's job returns 404."
 )
 
 
@@ -57,7 +57,7 @@ def jobs_blueprint(
     jobs: Jobs, operations: Operations, callbacks: Window, is_draining: Callable[[], bool]
 ) -> Blueprint:
     """`operations` must be complete by now. `callbacks` bounds how often one job's callbacks may
-    make us query the provider. Streams end while `is_draining`."""
+    make us query the provider. What waits for a job ends while `is_draining`."""
     blueprint = Blueprint("jobs", __name__)
     schema = job_schema(operations)
     wait_schema = WaitSchema()
@@ -77,7 +77,7 @@ def jobs_blueprint(
     )
     def get_job(principal: Principal, job_id: str) -> Response:
         wait = read_query(wait_schema)["wait"]
-        waited = jobs.wait_for(principal.subject, job_id, wait)
+        waited = jobs.wait_for(principal.subject, job_id, wait, is_draining)
         return success(whole_job_body(waited.job, operations), headers=_retry_header(waited))
 
     _add_list(blueprint, jobs, operations, schema)

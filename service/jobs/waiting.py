@@ -4,7 +4,7 @@ thousand of them would otherwise keep it busy with nothing but reading.
 There is no reader thread. The first request to wake up reads for itself and for those that are due
 soon after."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,10 @@ WAIT_GROWTH = 1.3
 FRESH_SECONDS = 0.25
 # More would save little, and decoding them keeps everybody else waiting.
 MAX_TOGETHER = 25
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(eq=False)
@@ -38,13 +42,18 @@ class OpenJobs:
         self._clock = clock
         self._waiters: dict[_Waiter, None] = {}
 
-    def wait(self, user_id: str, job_id: str, seconds: float) -> None:
-        """Returns once the job is no longer open, or after that many seconds. May miss the end
-        while the table does not respond: the caller reads the job afterwards."""
+    def wait(
+        self, user_id: str, job_id: str, seconds: float, is_draining: Callable[[], bool] = _never
+    ) -> None:
+        """Returns once the job is no longer open, after that many seconds, or when the process
+        drains. May miss the end while the table does not respond: the caller reads the job
+        afterwards."""
         until = self._clock.monotonic() + seconds
         step_seconds = FIRST_WAIT_SECONDS
         with self._waiting(keys.job(user_id, job_id)) as waiter:
             while waiter.is_open and (left := until - self._clock.monotonic()) > 0:
+                if is_draining():
+                    return
                 pause_seconds = min(step_seconds, left)
                 waiter.due_at = self._clock.monotonic() + pause_seconds
                 self._clock.sleep(pause_seconds)

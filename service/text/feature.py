@@ -2,7 +2,6 @@
 text there is none of it."""
 
 from functools import partial
-from pathlib import Path
 
 from service.catalog.operations import Catalog
 from service.core.threads import in_thread
@@ -23,6 +22,7 @@ from service.text.settings import TextSettings
 from service.text.stored import Texts
 from service.text.sweeps import Cancellations
 from service.text.work import TextGeneration, text_form
+from service.web.health import drain_check
 from service.web.settings import WebSettings
 
 CANCEL_SECONDS = 5.0
@@ -95,16 +95,11 @@ def _default_model(settings: TextSettings, models: list[TextModel]) -> str:
 
 
 def _cancellations(core: Core, jobs: Jobs, runs: Runs) -> Cancellations:
-    flag = core.section(WebSettings).drain_flag_path
-
-    def is_draining() -> bool:
-        return bool(flag) and Path(flag).exists()
-
     return Cancellations(
         jobs,
         runs,
         core.clock,
-        is_draining,
+        drain_check(core.section(WebSettings).drain_flag_path),
         core.section(TextSettings).text_drain_seconds,
         CANCEL_SECONDS,
     )

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -247,9 +247,22 @@ def _event(kind: str, **content: object) -> bytes:
 
 def _serve_table(port_out: Any) -> None:
     """The simulation's table behind HTTP."""
+    with served_table() as (_, url):
+        port_out.send(int(url.rpartition(":")[2]))
+        threading.Event().wait()
+
+
+@contextmanager
+def served_table() -> Iterator[tuple[MemoryBehind, str]]:
+    """A table in memory, and the address at which this process serves it."""
     behind = MemoryBehind()
     with socket.create_server((LOOPBACK, 0), backlog=512) as listener:
-        port_out.send(listener.getsockname()[1])
+        threading.Thread(target=_accept, args=(listener, behind), daemon=True).start()
+        yield behind, f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+
+def _accept(listener: socket.socket, behind: MemoryBehind) -> None:
+    with suppress(OSError):
         while True:
             connection, _ = listener.accept()
             threading.Thread(target=_serve, args=(connection, behind), daemon=True).start()
