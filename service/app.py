@@ -72,6 +72,7 @@ from service.transcription.feature import TRANSCRIPTION
 from service.uploads.feature import UPLOADS
 from service.users.feature import USERS
 from service.videos.feature import VIDEOS
+from service.web.allowed_methods import ServiceFlask
 from service.web.cors import allow_origins
 from service.web.docs.operators_page import operators_page_blueprint
 from service.web.docs.routes import docs_blueprint
@@ -233,7 +234,7 @@ def create_app(parts: Parts) -> Flask:
     by `prepare_document`."""
     core, settings = parts.core, parts.core.settings
     web = settings.section(WebSettings)
-    app = Flask("farebox", static_folder=None)
+    app = ServiceFlask("farebox", static_folder=None)
     for feature in parts.features.values():
         for blueprint in feature.blueprints():
             app.register_blueprint(blueprint)

@@ -13,6 +13,7 @@ from service.providers.base import NotFound
 from service.providers.generation import Output
 from service.text.runs import Runs
 from service.text.sweeps import Cancellations
+from service.text.verdicts import Stop
 from tests.catch_up.conftest import COST, LATE, LONG, World, step, world_of
 
 
@@ -36,6 +37,34 @@ def test_a_user_who_cancels_pays_nothing(world: World) -> None:
     # The second step's input was read.
     assert job.house_loss > COST
     assert len(world.text.sent) == 2
+    world.require_clean()
+
+
+def test_a_step_that_is_cancelled_while_it_writes_is_no_fault_of_the_vendor(world: World) -> None:
+    talk = world.transcript()
+    (sweep,) = [
+        each for each in world.harness.parts.web_sweeps() if isinstance(each, Cancellations)
+    ]
+
+    def cancel() -> None:
+        (run,) = world.harness.parts.get(Runs)
+        world.harness.jobs.cancel("ann", run.job.job_id)
+        sweep.run_once()
+
+    job = world.made(talk, (Output(LATE[0]), cancel, Output("never")))
+    assert (job.failure, job.captured, world.summary(job)) == ("CANCELLED", 0, None)
+    world.require_clean()
+
+
+def test_no_step_follows_a_cancellation(world: World) -> None:
+    talk = world.transcript(**LONG)
+    run = world.harness.parts.get(Runs)
+
+    def end() -> None:
+        next(iter(run)).stop = Stop.CANCELLED
+
+    job = world.made(talk, (end, *step("[0:00:00] It begins.")))
+    assert (job.failure, len(world.text.sent)) == ("CANCELLED", 1)
     world.require_clean()
 
 

@@ -255,6 +255,14 @@ def test_no_words_are_409_and_nothing_is_held(stack: LiveStack, talk: str) -> No
     assert calls(stack) == []
 
 
+def test_only_what_its_route_takes_is_allowed(stack: LiveStack) -> None:
+    allowed = stack.call("OPTIONS", PATH).headers["Allow"]
+    assert set(allowed.split(", ")) == {"OPTIONS", "POST"}
+    assert set(stack.call("OPTIONS", "/jobs/x").headers["Allow"].split(", ")) == {
+        *("GET", "HEAD", "OPTIONS"),
+    }
+
+
 def test_anothers_transcript_is_like_none(stack: LiveStack, talk: str) -> None:
     responses = [post(stack, each, user="bob") for each in (talk, f"{talk[:-4]}zzzz", "nonsense")]
     assert {each.status_code for each in responses} == {404}
