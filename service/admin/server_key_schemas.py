@@ -10,8 +10,9 @@ from service.web.schemas import StrictSchema, Text
 
 _NAME = {"description": "Whose key it is.", "example": "Web shop"}
 _SCOPES = {
-    "description": "`sessions`: mint sessions for the back end's own users. `existing_users`: mint "
-    "them for any user. `verified_emails`: state that an e-mail address is verified.",
+    "description": "`sessions`: mint sessions for the back end's own users, and act for them at "
+    "OpenAI's routes. `existing_users`: mint them for any user. `verified_emails`: state that an "
+    "e-mail address is verified.",
     "example": ["sessions"],
 }
 

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 
 class KeyScope(StrEnum):
-    """What a server key may do: mint sessions for the back end's own users; mint them for any
+    """What a server key may do: act for the back end's own users, who are named by an id of its
+    own, and mint sessions for them; mint them for any
     existing user; state that an e-mail address is verified."""
 
     SESSIONS = "sessions"
