@@ -120,6 +120,7 @@ def test_an_invoice_of_nothing_that_a_plan_sells_brings_nothing(lines: list[Invo
     assert brought(*lines) is None
 
 
+@pytest.mark.protocol("plan-changes")
 @pytest.mark.parametrize(
     "changes", [{"status": "open"}, {"status": "void"}, {"billing_reason": "manual"}]
 )
@@ -129,6 +130,7 @@ def test_an_invoice_that_is_not_paid_or_no_subscriptions_brings_nothing(
     assert brought(line(900), share(450), **changes) is None
 
 
+@pytest.mark.protocol("plan-changes")
 def test_a_period_is_granted_once_whichever_invoice_pays_it_and_a_share_once_per_invoice() -> None:
     for lines, grant_id in (([line(900)], f"sub_1:{NOW // 1000}"), ([share(450)], "in_1")):
         found = brought(*lines)
