@@ -243,19 +243,23 @@ def test_what_came_from_the_balance_calls_an_operator_once() -> None:
     assert refunded(site, payment_of(site, newer)) == 900
 
 
-def test_a_refund_is_made_again_until_three_have_failed() -> None:
+@pytest.mark.parametrize("refused", [[], ["charge_disputed"]])
+def test_a_refund_is_made_again_until_three_have_failed(refused: list[str]) -> None:
+    """One that is refused at first as well: each state of the refunds calls an operator once."""
     site = Subscribing()
+    for reason in refused:
+        site.account.http.arm("create_refund", f"status:400:{reason}")
     _, newer, _ = second_of_two(site)
     payment = payment_of(site, newer)
     made = site.parts.get(Stripe).refunds_of
     with capture_logs() as logs:
-        for _ in range(5):
+        for _ in range(6):
             orders(site).reconcile(newer.session.id)
             for each in made(payment):
                 if each.status != "failed":
                     site.account.controls.refund(refund=each.id, outcome="failed")
     assert [each.status for each in made(payment)] == ["failed"] * 3
-    assert alarms(logs) == ["refunds failed"]
+    assert alarms(logs) == [*refused, "refunds failed"]
 
 
 @pytest.mark.parametrize("ended", [None, OrderStatus.EXPIRED, OrderStatus.FAILED])
