@@ -43,7 +43,13 @@ BEYOND_SCHEMAS = {
     "Must be an e-mail address, with ASCII characters in front of the @.",
 }
 # Which operation a quote is for stands in its query, and each has a body of its own.
-OF_ANY_OPERATION = {"POST /credits/quote": {"Is not known.", "Is required."}}
+OF_ANY_OPERATION = {
+    "POST /credits/quote": {
+        *("Is not known.", "Is required."),
+        # A live session has languages of its own.
+        "Must be one of the listed codes, such as en or pt.",
+    }
+}
 # Otherwise nearly every request about passwords would end at the limit of its network.
 PASSWORDS_REACHED: dict[str, Any] = {
     "password_requests_per_minute": 10**6,
