@@ -35,6 +35,8 @@ def backups_are_made_and_kept(deployment: Deployment) -> Iterator[str]:
         months = {(day.year, day.month) for day in copies}
         if not {(2026, month) for month in range(1, 13)} <= months:
             yield f"{name} has copies of {sorted(months)} alone after a year"
+        if max(int(rule["Lifecycle"]["DeleteAfterDays"]) for rule in rules) > YEAR_DAYS + 40:
+            yield f"{name} keeps copies for longer than a year and a month"
         if len(copies) > RESTORABLE_DAYS + 15:
             yield f"{name} keeps {len(copies)} copies: each costs money"
         yield from _windows(name, rules)

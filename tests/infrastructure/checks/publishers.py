@@ -159,6 +159,20 @@ def roles_use_the_key_through_services_alone(deployment: Deployment) -> Iterator
                         yield f"{name} may {action} with the key through {via or 'no service'}"
 
 
+def every_role_of_a_task_reads_the_table_and_its_secrets_with_the_key(
+    deployment: Deployment,
+) -> Iterator[str]:
+    key = str(deployment.service.parameters["KeyArn"])
+    for name, role in deployment.service.of("IAM::Role").items():
+        documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
+        actions = str([one["Action"] for body in documents for one in body["Statement"]])
+        for service in ("dynamodb", "secretsmanager"):
+            via = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}
+            call = Call("", "kms:Decrypt", key, via)
+            if f"{service}:Get" in actions and not any(permits(one, call) for one in documents):
+                yield f"{name} reads by {service} and may not use the key for it"
+
+
 _TLS = {"aws:SecureTransport": "true"}
 
 

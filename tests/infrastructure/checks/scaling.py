@@ -68,8 +68,7 @@ def web_tasks_follow_their_load(deployment: Deployment) -> Iterator[str]:
     if not LOWEST_CPU <= float(tracking[CPU]["TargetValue"]) <= HIGHEST_CPU:
         yield f"a web task runs at {tracking[CPU]['TargetValue']} % of its processor"
     for kind, policy in tracking.items():
-        if policy.get("DisableScaleIn"):
-            yield f"web tasks never stop by {kind}"
+        yield from _paused(kind, policy)
         goal = float(policy["TargetValue"])
         doubled = _track(policy, lambda count, goal=goal: 2 * goal * low / count, low, high, low)
         if doubled[2] != min(high, 2 * low):
@@ -80,6 +79,13 @@ def web_tasks_follow_their_load(deployment: Deployment) -> Iterator[str]:
             yield f"tasks stop {gone[:1]} minutes after the load by {kind}: not at once, and soon"
         if max(doubled) > high or min(halved) < low:
             yield f"{kind} leaves the bounds of web tasks"
+
+
+def _paused(kind: str, policy: Mapping[str, Any]) -> Iterator[str]:
+    if not 30 <= int(policy["ScaleOutCooldown"]) <= 90:
+        yield f"web tasks start every {policy['ScaleOutCooldown']} s by {kind}"
+    if policy.get("DisableScaleIn"):
+        yield f"web tasks never stop by {kind}"
 
 
 def workers_follow_the_age_of_due_work(deployment: Deployment) -> Iterator[str]:
