@@ -16,8 +16,8 @@ from tests.infrastructure.statements import Request, matches
 
 ACL = "WAFv2::WebACL"
 LOGGING = "WAFv2::LoggingConfiguration"
-# Headers that identify the caller (docs/frontend.md#cors).
-IDENTITY = {"authorization", "cookie", "x-google-id"}
+# Headers that identify the caller (docs/frontend.md#cors; docs/transcription.md#live: a ticket).
+IDENTITY = {"authorization", "cookie", "x-google-id", "sec-websocket-protocol"}
 # AWS WAF quotas: custom response headers in a web ACL (can be raised on request), headers in one
 # response, rate-based rules.
 MAX_HEADERS, MAX_HEADERS_OF_ONE, MAX_RATES = 100, 10, 10
@@ -236,14 +236,16 @@ def the_log_of_the_firewall_is_named_as_it_must_be(deployment: Deployment) -> It
 
 
 def the_log_of_the_firewall_holds_no_credentials(deployment: Deployment) -> Iterator[str]:
-    """Credentials are in the identity headers, and in the path of a callback, which holds a
-    token."""
+    """Credentials are in the identity headers, in the path of a callback, which holds a token, and
+    in the query of a live session, which may hold its ticket."""
     for body in deployment.service.of(LOGGING).values():
         fields = body.get("RedactedFields", [])
         hidden = {field.get("SingleHeader", {}).get("Name", "").lower() for field in fields}
         yield from (f"the log shows {name}: redact it" for name in sorted(IDENTITY - hidden))
         if not any("UriPath" in field for field in fields):
             yield "the log shows the path, which holds callback tokens: redact UriPath"
+        if [field["QueryString"] for field in fields if "QueryString" in field] != [{}]:
+            yield "the log shows queries, which may hold a ticket: redact QueryString"
 
 
 def no_sample_and_no_detail_shows_what_the_log_hides(deployment: Deployment) -> Iterator[str]:
@@ -262,6 +264,11 @@ def no_sample_and_no_detail_shows_what_the_log_hides(deployment: Deployment) -> 
             f"{name} does not protect {header}: add it to DataProtections"
             for header in sorted(IDENTITY - protected)
         )
+        queries = [
+            part["Field"] for part in whole if part["Field"]["FieldType"] == "SINGLE_QUERY_ARGUMENT"
+        ]
+        if not any("ticket" in field.get("FieldKeys", []) for field in queries):
+            yield f"{name} does not protect the query's ticket: add it to DataProtections"
         for rule in (acl, *acl["Rules"]):
             if rule["VisibilityConfig"]["SampledRequestsEnabled"] is not False:
                 yield f"{rule['Name']} keeps samples: set SampledRequestsEnabled to false"

@@ -251,8 +251,28 @@ FIREWALL = (
     TemplateMutation(
         "credentials-in-samples",
         SERVICE,
-        "FieldKeys: [authorization, cookie, x-google-id]",
-        "FieldKeys: [cookie, x-google-id]",
+        "FieldKeys: [authorization, cookie, x-google-id, sec-websocket-protocol]",
+        "FieldKeys: [cookie, x-google-id, sec-websocket-protocol]",
+    ),
+    TemplateMutation(
+        "tickets-in-the-details-of-a-rule",
+        SERVICE,
+        "FieldType: SINGLE_QUERY_ARGUMENT, FieldKeys: [ticket]",
+        "FieldType: SINGLE_QUERY_ARGUMENT, FieldKeys: [token]",
+    ),
+    TemplateMutation(
+        "ticket-headers-in-the-firewalls-log",
+        SERVICE,
+        "        - SingleHeader: {Name: sec-websocket-protocol}\n",
+        "",
+        "\n  WebAclLogging:\n",
+    ),
+    TemplateMutation(
+        "ticket-queries-in-the-firewalls-log",
+        SERVICE,
+        "        - QueryString: {}\n",
+        "",
+        "\n  WebAclLogging:\n",
     ),
     TemplateMutation(
         "credentials-in-the-details-of-a-limit",
