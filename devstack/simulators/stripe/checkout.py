@@ -29,9 +29,11 @@ class Payer:
 
 def pay(account: Account, session: Wire, payer: Payer) -> Wire:
     """One attempt on the page. A declined one leaves the session open. Raises `StripeError` for a
-    session that is not open."""
+    session that is not open, or whose customer was deleted."""
     if session["status"] != "open":
         raise StripeError(f"The checkout session is {session['status']}.")
+    if session["customer"] is not None:
+        intents.live_customer(account, session["customer"], "customer")
     if session["automatic_tax"]["enabled"] and session["mode"] == "payment":
         _tax(account, session)
     details = {**_known_details(account, session), **payer.details}
@@ -126,7 +128,10 @@ def _ensure_customer(account: Account, session: Wire) -> None:
 
 
 def _after_action(account: Account, session: Wire, intent: Wire) -> None:
-    if intent["status"] == "succeeded" and session["status"] == "open":
+    """Who was deleted meanwhile has paid, and is subscribed to nothing."""
+    customer = account.customers.find(session["customer"] or "") or {}
+    begins_nothing = session["mode"] == "subscription" and customer.get("deleted", False)
+    if intent["status"] == "succeeded" and session["status"] == "open" and not begins_nothing:
         _finish(account, session, intent)
 
 

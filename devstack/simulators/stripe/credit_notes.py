@@ -7,12 +7,14 @@ from devstack.simulators.stripe.account import Account, changed_metadata
 from devstack.simulators.stripe.cards import SUCCEEDED
 from devstack.simulators.stripe.collection import list_of
 from devstack.simulators.stripe.errors import StripeError, invalid
+from devstack.simulators.stripe.intents import live_customer
 from devstack.simulators.stripe.wire import Wire
 
 
 def create(account: Account, params: Wire) -> Wire:
     """Emits what its refund and the invoice emit, and `credit_note.created`. Raises `StripeError`
-    for more than is left of the invoice, and for parts that are not the whole."""
+    for more than is left of the invoice, for parts that are not the whole, and for credit that no
+    customer can have."""
     invoice = account.invoices.get(params["invoice"], "invoice")
     if invoice["status"] not in ("open", "paid"):
         raise invalid(f"Invoice {invoice['id']} is {invoice['status']}.", "invoice")
@@ -22,6 +24,8 @@ def create(account: Account, params: Wire) -> Wire:
     _check_amount(account, invoice, amount)
     before = min(amount, invoice["amount_remaining"]) if invoice["status"] == "open" else 0
     _check_parts(params, amount - before)
+    credit = params.get("credit_amount", 0)
+    customer = _credited(account, invoice) if credit else None
     if before:
         invoices.check_unpaid(account, invoice)
     note = _note(account, invoice, params, identifier, (amount, before))
@@ -29,8 +33,7 @@ def create(account: Account, params: Wire) -> Wire:
     note["refunds"] = _refunds(account, invoice, params)
     changed_metadata(note, params)
     account.credit_notes.add(note)
-    if credit := params.get("credit_amount", 0):
-        customer = account.customers.get(invoice["customer"])
+    if customer is not None:
         record = customer_balance.change(
             account,
             customer,
@@ -110,6 +113,14 @@ def _check_parts(params: Wire, after: int) -> None:
             f"The sum of credit amount, refund amount and out of band amount ({parts}) must equal "
             f"the post payment amount ({after})."
         )
+
+
+def _credited(account: Account, invoice: Wire) -> Wire:
+    """Whose balance a note credits. Raises `StripeError` where the invoice has no customer, or one
+    who was deleted."""
+    if invoice["customer"] is None:
+        raise invalid("The invoice has no customer whose balance can be credited.", "credit_amount")
+    return live_customer(account, invoice["customer"], "credit_amount")
 
 
 def _note(

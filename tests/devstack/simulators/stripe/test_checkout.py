@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
+from devstack.simulators.stripe.errors import StripeError
 from tests.doubles.clock import FakeClock
 from tests.doubles.stripe_account import StripeAccount
 
@@ -190,3 +191,36 @@ def test_a_session_with_wrong_parameters_is_refused_and_does_not_exist(
     assert refused.value.param == param
     assert code is None or refused.value.code == code
     assert (refused.value.http_status, len(account.simulator.account.sessions)) == (400, 0)
+
+
+def test_a_session_of_a_deleted_customer_is_not_paid(
+    account: StripeAccount, client: stripe.StripeClient
+) -> None:
+    customer = client.v1.customers.create().id
+    session = opened(client, customer=customer)
+    client.v1.customers.delete(customer)
+    with pytest.raises(StripeError, match="No such customer"):
+        account.controls.pay(session.id)
+    assert client.v1.checkout.sessions.retrieve(session.id).status == "open"
+    assert len(account.simulator.account.charges) == 0
+
+
+def test_a_customer_deleted_during_authentication_is_subscribed_to_nothing(
+    account: StripeAccount, client: stripe.StripeClient
+) -> None:
+    customer = client.v1.customers.create().id
+    price = client.v1.prices.list().data[0].id
+    session = opened(
+        client,
+        mode="subscription",
+        line_items=[{"price": price, "quantity": 1}],
+        payment_intent_data=None,
+        customer=customer,
+    )
+    account.controls.pay(session.id, card="4000002500003155")
+    [intent] = account.simulator.account.intents
+    client.v1.customers.delete(customer)
+    account.controls.settle(intent["id"])
+    assert intent["status"] == "succeeded"
+    assert client.v1.checkout.sessions.retrieve(session.id).status == "open"
+    assert len(account.simulator.account.subscriptions) == 0

@@ -301,3 +301,32 @@ def test_a_changed_note_is_reported(
     note = client.v1.credit_notes.create({"invoice": paid.id, "amount": 999, "credit_amount": 999})
     changed = client.v1.credit_notes.update(note.id, {"memo": "Sorry", "metadata": {"by": "eve"}})
     assert (changed.memo, account.types()[-1]) == ("Sorry", "credit_note.updated")
+
+
+def test_the_balance_of_a_deleted_customer_is_not_credited(
+    account: StripeAccount, client: stripe.StripeClient, paid: Any
+) -> None:
+    client.v1.customers.delete(paid.customer)
+    assert_not_credited(account, client, paid)
+
+
+def test_an_invoice_without_a_customer_has_no_balance_to_credit(
+    account: StripeAccount, client: stripe.StripeClient
+) -> None:
+    session = opened(client, invoice_creation={"enabled": True})
+    account.controls.pay(session.id)
+    invoice: Any = client.v1.checkout.sessions.retrieve(session.id).invoice
+    assert_not_credited(account, client, client.v1.invoices.retrieve(invoice))
+
+
+def assert_not_credited(account: StripeAccount, client: stripe.StripeClient, paid: Any) -> None:
+    """Nothing is left of a note of which a part can be refunded and a part cannot be credited."""
+    before = account.types()
+    params: Any = {"invoice": paid.id, "amount": 7, "refund_amount": 5, "credit_amount": 2}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.credit_notes.create(params)
+    assert refused.value.param == "credit_amount"
+    assert len(account.simulator.account.credit_notes) == 0
+    assert len(account.simulator.account.refunds) == 0
+    assert client.v1.invoices.retrieve(paid.id).post_payment_credit_notes_amount == 0
+    assert account.types() == before
