@@ -13,7 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(VENV)/local ## turn an image into a video for one credit, and watch the ledger prove it (KEEP=1 leaves the stack running)
+demo: $(VENV)/local ## have videos made, a text streamed and a recording transcribed, and watch the ledger prove it (KEEP=1 leaves the stack running)
 	@$(RUN) -m devstack demo
 
 .PHONY: run

@@ -61,9 +61,7 @@ def _run(environment: Mapping[str, str], _words: Sequence[str]) -> int:
     ports = default_ports(environment)
     with folder.held():
         configuration = StackConfiguration(ports, environment, folder.keys(), folder.data)
-        terminal.say(
-            "Starting DynamoDB Local, the simulators, web process, worker and relay …"
-        )
+        terminal.say("Starting DynamoDB Local, the simulators, web process, worker and relay …")
         with (
             folder.logs.open("w", encoding="utf-8") as log_file,
             Stack(configuration, terminal, SystemClock(), log_file=log_file) as stack,

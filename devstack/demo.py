@@ -17,6 +17,9 @@ from devstack.welcome import new_subject, sign_in
 _WAIT_SECONDS = 20
 _COMMAND_SECONDS = 60
 _IMAGE = "https://images.example.com/astronaut.jpg"
+# The simulated AssemblyAI reads the length from the name; a minute costs 0.01 credits.
+_AUDIO = "https://audio.example.com/talk-90s.mp3"
+_AUDIO_COST = 0.015
 
 
 # The steps below count on three credits.
@@ -42,12 +45,13 @@ class Demo:
         self._refusals = 0
 
     def run(self) -> None:
-        """About ten seconds. Ends with a summary of what was shown."""
+        """Takes about ten seconds. Ends with a summary of what was shown."""
         try:
             self._sign_in()
             self._one_video()
             self._refund()
             self._refusal()
+            self._words()
             self._ledger_and_audit()
             self._summary()
         except (OSError, LocalSetupError, LookupError, TypeError) as error:
@@ -132,6 +136,58 @@ class Demo:
         ended = [self._wait(job)["status"] for job in jobs]
         self._expect(ended == ["SUCCEEDED", "SUCCEEDED"], "both videos are delivered")
         self._balance(credits=0, held=0, registered=True)
+
+    def _words(self) -> None:
+        """By another person, so that the credits of the first one add up as they are shown."""
+        first = self._subject, self._token
+        self._subject = new_subject()
+        email = f"grace-{self._subject}@example.com"
+        self._token = sign_in(self._ports.simulators_url, self._subject, email)
+        self._text()
+        self._transcript()
+        self._subject, self._token = first
+
+    def _text(self) -> None:
+        self._heading(
+            "A text, as it is written",
+            "Another person has a text streamed. Held is the most that it can cost.",
+        )
+        body = {"prompt": "Describe a lighthouse.", "maxTokens": 4000, "stream": True}
+        response = self._post("/ai/generate", body)
+        events = _events(response.body.decode())
+        for name, data in events:
+            if name in ("start", "delta", "usage"):
+                self._terminal.say(f"  {name:<7}{self._terminal.dim(json.dumps(data))}")
+        self._require(bool(events) and events[-1][0] == "done", "the stream ends with its job")
+        job = events[-1][1]["job"]
+        paid = job["credits"]
+        self._expect(
+            job["status"] == "SUCCEEDED" and 0 < paid["captured"] < job["receipt"]["held"],
+            f"it cost {paid['captured']} of the {job['receipt']['held']} that were held",
+        )
+
+    def _transcript(self) -> None:
+        self._heading(
+            "A recording becomes subtitles",
+            "Five minutes are held, and the minute and a half that it lasts is charged.",
+        )
+        response = self._post("/transcriptions", {"audioUrl": _AUDIO, "maxMinutes": 5})
+        job = self._wait(self._job(response)["jobId"])
+        subtitles = self._get(f"/transcriptions/{job['jobId']}?format=srt")
+        lines = subtitles.body.decode().splitlines()
+        self._terminal.say(_indented("\n".join(lines[:8])))
+        self._expect(
+            job["credits"]["captured"] == _AUDIO_COST and "-->" in lines[1],
+            f"it cost {_AUDIO_COST}, and players can show it",
+        )
+
+    def _post(self, path: str, body: Mapping[str, object]) -> Response:
+        self._terminal.say(self._terminal.cyan(f"  POST {path}"))
+        self._terminal.say(self._terminal.dim(f"  {json.dumps(body)}"))
+        whose = {"Fingerprint": f"demo-{self._subject}"}
+        response = self._request("POST", path, {**whose, **body})
+        self._require(response.status == 200, "the status is 200")
+        return response
 
     def _ledger_and_audit(self) -> None:
         self._heading(
@@ -267,6 +323,16 @@ def _fields(content: Mapping[str, Any]) -> str:
         f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
         for name, value in content.items()
     )
+
+
+def _events(text: str) -> list[tuple[str, Any]]:
+    """The Server-Sent Events of a whole stream: name and data of each, without comments."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.partition(": ")[::2] for line in block.splitlines() if ": " in line)
+        if "event" in fields:
+            found.append((fields["event"], json.loads(fields["data"])))
+    return found
 
 
 def _indented(text: str) -> str:

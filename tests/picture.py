@@ -13,7 +13,7 @@ from pathlib import Path
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "demo.svg"
 COMMAND = (sys.executable, "-m", "devstack", "demo")
 MAX_SECONDS = 120
-SHOWN_STEPS = ("3", "12", "13")
+SHOWN_STEPS = ("3", "12", "14", "15")
 COLUMNS = 104
 GAP = "⋮"
 

@@ -11,7 +11,7 @@ OUTPUT = [
     "\x1b[1m3. Ask for a video\x1b[0m",
     "  POST /videos <&>",
     "",
-    "\x1b[1m13. The audit\x1b[0m",
+    "\x1b[1m15. The audit\x1b[0m",
     "  " + "x" * picture.COLUMNS,
 ]
 

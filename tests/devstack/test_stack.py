@@ -59,6 +59,8 @@ def test_the_demo_finds_everything_as_promised(stack: Stack) -> None:
     assert '"code": "INSUFFICIENT_CREDITS"' in text
     assert "200 video/mp4" in text
     assert "Every balance is proved by its entries." in text
+    assert "  delta  " in text
+    assert "it cost 0.015, and players can show it" in text
     summary = text[text.index("Summary") :]
     assert "videos delivered    3     3 charged" in summary
     assert "jobs failed         1     1 returned" in summary
