@@ -15,7 +15,7 @@ from service.live.personal_data import SegmentData
 from service.live.routes import live_blueprint
 from service.live.serving import Relay, RelayLimits
 from service.live.sessions import SessionLimits
-from service.live.settings import GRACE_SECONDS, LiveSettings
+from service.live.settings import LiveSettings
 from service.live.tickets import Tickets
 from service.live.work import LiveTranscribing
 from service.providers.assemblyai.settings import AssemblyAiSettings
@@ -39,7 +39,7 @@ def build(core: Core, parts: Parts) -> Feature:
         core.clock,
         settings.live_slice_seconds,
         settings.live_max_seconds,
-        GRACE_SECONDS,
+        settings.live_grace_seconds,
     )
     parts.get(Operations).register_session(work)
     cipher = TokenCipher(core.keyring.token_keys)

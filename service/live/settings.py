@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from service.core.settings import Section, Sections, more_than, setting
 from service.ledger.settings import LedgerSettings
 
-# Beyond the end of what is held: writing the result, the wallet's deadline, clock skew.
-GRACE_SECONDS = 60
-
 
 @dataclass(frozen=True, kw_only=True)
 class LiveSettings(Section):
@@ -28,6 +25,9 @@ class LiveSettings(Section):
     )
     live_connections: int = setting(250, "live sessions of one relay; more are refused")
     user_live_connections: int = setting(3, "how many of them one user may have")
+    live_grace_seconds: float = setting(
+        60.0, "how long after the end of what is held its relay may still store and settle it"
+    )
     live_threads: int = setting(16, "threads of one relay that call the table")
     live_drain_seconds: float = setting(
         20.0, "how long a relay that ends may take to settle its sessions"
@@ -35,16 +35,9 @@ class LiveSettings(Section):
 
     def rules(self, settings: Sections) -> Iterator[str]:
         ledger = settings.section(LedgerSettings)
-        yield from more_than(
-            [
-                (
-                    "60 seconds of grace",
-                    GRACE_SECONDS,
-                    "twice TRANSACTION_DEADLINE_SECONDS + 20",
-                    2 * ledger.transaction_deadline_seconds + 20,
-                )
-            ]
-        )
+        needed = 2 * ledger.transaction_deadline_seconds + 20
+        what = "twice TRANSACTION_DEADLINE_SECONDS + 20"
+        yield from more_than([("LIVE_GRACE_SECONDS", self.live_grace_seconds, what, needed)])
         if self.live_max_seconds < self.live_slice_seconds:
             yield "LIVE_MAX_SECONDS must not be less than LIVE_SLICE_SECONDS"
         if self.user_live_connections > self.live_connections:
