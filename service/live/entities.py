@@ -158,6 +158,12 @@ FAILURES: Mapping[str, FailureText] = {
 }
 
 
+def has_transcript(job: Job) -> bool:
+    """Of what is not charged there is one only if something was said."""
+    result = job.result or {}
+    return bool(result) and (job.failure is None or bool(result.get("words")))
+
+
 def failure_of(reason: RejectionReason) -> str:
     """The failure of a session that the vendor did not begin."""
     is_busy = reason is RejectionReason.BUSY

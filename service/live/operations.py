@@ -157,6 +157,14 @@ class Live:
         """Ends a session that delivered nothing. Raises what `Jobs.decline` raises."""
         return self._jobs.decline(self._jobs.read(job), failure)
 
+    def lose(self, job: Job, ending: str, seconds: int) -> Job:
+        """Ends a session whose vendor returned nothing at all, not even its own end: free. Whatever
+        was relayed may be billed, and counts as a loss of the house. May be repeated. Raises what
+        `Jobs.conclude` and `Jobs.decline` raise."""
+        if not seconds:
+            return self.decline(job, LiveFailure.SESSION_BROKE_OFF)
+        return self._jobs.conclude(job, self._work.lost(job, ending, seconds))
+
     def conclude(self, job: Job, outcome: Outcome) -> Job:
         """Stores what a session came to and charges for it; both may be repeated. Raises what
         `Results.store` and `Jobs.conclude` raise."""

@@ -20,7 +20,7 @@ from service.core.clock import Clock
 from service.core.errors import FareboxError, RateLimited, Unavailable
 from service.jobs.entities import Job
 from service.ledger.entities import InsufficientCredits, StaleRead
-from service.live.entities import CLOSES, Ending, LiveFailure, OpenSession
+from service.live.entities import CLOSES, Ending, OpenSession, has_transcript
 from service.live.operations import Live, Outcome
 from service.live.slices import Meter, charged_seconds
 from service.live.utterances import Segment, Speech
@@ -289,7 +289,8 @@ class Session:
     def _settlement(self, ending: Ending) -> Callable[[], Job]:
         """Nothing is charged where the vendor returned nothing at all, not even its own end."""
         if self._speech.is_empty and self._reported is None:
-            return partial(self._live.decline, self._job, LiveFailure.SESSION_BROKE_OFF)
+            seconds = self._meter.relayed_seconds
+            return partial(self._live.lose, self._job, ending.value, seconds)
         seconds, fault = charged_seconds(
             self._meter.relayed_seconds, self._reported, has_words=not self._speech.is_empty
         )
@@ -356,7 +357,7 @@ def _done_message(open_job: Job, job: Job | None, ending: Ending) -> dict[str, o
         "status": job.status.value if job else open_job.status.value,
         "audioSeconds": result.get("audioSeconds"),
         "captured": credits_number(job.captured) if job else None,
-        "transcriptUrl": f"/transcriptions/{open_job.job_id}" if result else None,
+        "transcriptUrl": f"/transcriptions/{job.job_id}" if job and has_transcript(job) else None,
     }
 
 

@@ -3,6 +3,7 @@
 In a file of its own because `jobs` calls it, while routes and relay call `operations`."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from service.catalog.entities import LIVE_TRANSCRIPTION
@@ -16,7 +17,14 @@ from service.jobs.entities import Job, ProviderCost
 from service.jobs.work import Charge, Estimate, Facts, RequestForm, Verdict, estimate_by, price_of
 from service.ledger.entities import GET_MORE, InsufficientCredits
 from service.live.checks import payload_faults, result_faults
-from service.live.entities import FAILURES, MIN_SECONDS, Ending, LiveBody
+from service.live.entities import (
+    FAILURES,
+    MIN_SECONDS,
+    Ending,
+    LiveBody,
+    LiveFailure,
+    has_transcript,
+)
 from service.live.schemas import EXAMPLE_REQUEST, LiveJobSchema, LiveRequestSchema
 from service.live.slices import affordable_seconds, cost_of
 from service.live.store import read_segments
@@ -172,6 +180,14 @@ class LiveTranscribing:
         charge = Charge(amount, usage, self._provider_cost(job, usage))
         return Verdict(charge, result, None, str(facts.get("fault", "")))
 
+    def lost(self, job: Job, ending: str, seconds: int) -> Verdict:
+        """What so much audio means that its vendor returned nothing for: free, and a loss of the
+        house by our own count. It is not stored: a worker that settles instead of a dead relay
+        returns the credits, too."""
+        usage = {Counter.MILLISECONDS.value: seconds * 1000}
+        verdict = self.judged(job, StoredVerdict(usage, "", {"ending": ending}))
+        return replace(verdict, failure=LiveFailure.SESSION_BROKE_OFF)
+
     def payload_faults(self, payload: Facts) -> Iterable[str]:
         return payload_faults(payload)
 
@@ -181,7 +197,7 @@ class LiveTranscribing:
     def render(self, job: Job) -> Mapping[str, object]:
         result: Any = job.result or {}
         return {
-            "transcriptUrl": f"/transcriptions/{job.job_id}" if result else None,
+            "transcriptUrl": f"/transcriptions/{job.job_id}" if has_transcript(job) else None,
             "audioSeconds": result.get("audioSeconds"),
             "language": job.payload.get("language"),
             "words": result.get("words"),

@@ -120,6 +120,25 @@ def test_a_relay_that_wakes_up_after_a_release_delivers_for_nothing(world: Relay
     assert world.is_whole()
 
 
+def test_what_a_vendor_broke_off_without_a_word_is_lost_once(world: RelayWorld) -> None:
+    session = opened(world)
+    world.live.lose(session.job, "vendor_fault", 90)
+    lost = world.job(session.job.job_id)
+    assert (lost.failure, lost.captured, lost.house_loss) == ("SESSION_BROKE_OFF", 0, 15)
+    assert world.live.lose(session.job, "vendor_fault", 90) == lost
+    world.worker()
+    assert world.job(lost.job_id) == lost
+    assert world.is_whole()
+
+
+def test_a_vendor_that_breaks_off_before_a_second_was_relayed_costs_no_one(
+    world: RelayWorld,
+) -> None:
+    job = world.live.lose(opened(world).job, "vendor_fault", 0)
+    assert (job.failure, job.house_loss, job.result) == ("SESSION_BROKE_OFF", None, None)
+    assert world.is_whole()
+
+
 def test_segments_that_the_relay_stored_are_what_was_relayed(world: RelayWorld) -> None:
     """A process that is killed while audio flows: its handler never gets to its end."""
 

@@ -146,18 +146,27 @@ def test_a_vendor_that_breaks_off_ends_the_session_and_what_was_relayed_is_charg
 
 
 @pytest.mark.parametrize("fault", ["cut", "error-event"])
-def test_a_vendor_that_breaks_off_before_a_word_is_free(world: RelayWorld, fault: str) -> None:
-    world.meets(fault, seconds=3)
+def test_a_vendor_that_breaks_off_before_a_word_is_free_and_a_loss_by_our_own_count(
+    world: RelayWorld, fault: str
+) -> None:
+    world.meets(fault, seconds=20)
 
-    async def talk() -> int:
+    async def talk() -> dict[str, object]:
         async with world.serving(), world.caller(world.ticket()) as caller:
             await caller.ready()
-            await caller.speak(3, SECOND_OF_SILENCE)
-            return await caller.closed()
+            await caller.speak(20, SECOND_OF_SILENCE)
+            assert await caller.closed() == 4502
+            return await caller.until("done")
 
-    assert asyncio.run(talk()) == 4502
+    done = asyncio.run(talk())
     (job,) = world.jobs()
-    assert (job.failure, job.captured) == ("SESSION_BROKE_OFF", 0)
+    assert (job.failure, job.captured, job.house_loss) == ("SESSION_BROKE_OFF", 0, 4)
+    assert job.usage == {"milliseconds": 20_000}
+    assert (done["status"], done["captured"], done["transcriptUrl"]) == ("FAILED", 0, None)
+    transcription = world.harness.parts.get(Transcriptions).get("ann", job.job_id)
+    assert transcription.transcript is None
+    *_, last = world.harness.ledger.entries("ann")
+    assert (last.kind.value, last.details["houseLoss"]) == ("RELEASE", "0.004")
     assert world.is_whole()
 
 

@@ -100,6 +100,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "False",
     ),
     mutant(
+        "loss-of-a-broken-session-not-counted",
+        DEAD,
+        "live.operations:Live.lose",
+        "not S",
+        "True",
+    ),
+    mutant(
+        "loss-of-a-broken-session-charged",
+        DEAD,
+        "live.work:LiveTranscribing.lost",
+        "replace(V, failure=LiveFailure.SESSION_BROKE_OFF)",
+        "V",
+    ),
+    mutant(
         "counts-back-what-was-held-on-two-days",
         EXTENSIONS,
         "ledger.limits:with_unspent",
