@@ -12,7 +12,7 @@ from service.core.settings import SettingsError
 from service.core.sweep import run_in_background
 from service.ledger.scale import check_scale
 from service.live.feature import relay_of
-from service.live.serving import Relay
+from service.live.serving import OpenSessions, Relay
 from service.live.settings import LiveSettings
 
 
@@ -28,7 +28,7 @@ def main() -> int:
     except (SettingsError, FareboxError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    run_in_background(parts.web_sweeps())
+    run_in_background((*parts.web_sweeps(), OpenSessions(relay, parts.core.metrics)))
     try:
         asyncio.run(_serve(relay, parts.core.section(LiveSettings)))
     except OSError as error:

@@ -79,6 +79,7 @@ class Endings:
         """Counts what was strange about a bill, once the write that it stands in is committed."""
         if billed.alarm:
             self._alarm(job, billed.alarm)
+            self._metrics.count(Metric.USAGE_FAULTS, fault=billed.alarm)
         if billed.excess:
             self._metrics.count(Metric.HOUSE_LOSS, credits_number(billed.excess))
             log.error(

@@ -73,6 +73,7 @@ def relay_of(parts: Parts) -> Relay:
         parts.get(SpeechProvider),
         core.table.ready,
         core.clock,
+        core.metrics,
         web.cors_allowed_origins,
         RelayLimits(
             settings.live_connections,

@@ -24,6 +24,7 @@ from websockets.typing import Subprotocol
 
 from service.core.clock import Clock
 from service.core.errors import FareboxError, RateLimited, Unavailable
+from service.core.metrics import Metric, Metrics
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.jobs.entities import Job
 from service.ledger.entities import InsufficientCredits
@@ -58,6 +59,9 @@ MAX_FRAMES = 8
 PING_SECONDS = 20.0
 HANDSHAKE_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
+REPORT_SECONDS = 60.0
+# As in the web process: what no one expected.
+INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Relay:
         provider: SpeechProvider,
         is_table_there: Callable[[], bool],
         clock: Clock,
+        metrics: Metrics,
         origins: Collection[str],
         limits: RelayLimits,
         session_limits: SessionLimits,
@@ -88,6 +93,7 @@ class Relay:
         self._provider = provider
         self._is_table_there = is_table_there
         self._clock = clock
+        self._metrics = metrics
         self._origins = frozenset(origins)
         self._limits = limits
         self._session_limits = session_limits
@@ -183,11 +189,13 @@ class Relay:
         try:
             await self._serve(connection)
         except FareboxError as error:
+            self._metrics.count(Metric.REFUSALS, code=error.code)
             await _refuse(connection, error)
         except ConnectionClosed:
             return
         except Exception:
             log.exception("live_session_broke")
+            self._metrics.count(Metric.REFUSALS, code=INTERNAL_ERROR)
         finally:
             self._handling -= 1
 
@@ -221,6 +229,7 @@ class Relay:
             stream,
             self._live,
             self._clock,
+            self._metrics,
             self._session_limits,
             self._in_thread,
         )
@@ -245,6 +254,21 @@ class Relay:
             failure = failure_of(refused.reason)
             declined: Job = await self._in_thread(partial(self._live.decline, opened.job, failure))
             raise self._live.refusal_of(declined, failure) from None
+
+
+class OpenSessions:
+    """Reports how many sessions the relay of this process has open, once a minute."""
+
+    name = "open-sessions"
+    interval_seconds = REPORT_SECONDS
+
+    def __init__(self, relay: Relay, metrics: Metrics) -> None:
+        self._relay = relay
+        self._metrics = metrics
+
+    def run_once(self) -> bool:
+        self._metrics.gauge(Metric.LIVE_SESSIONS, self._relay.sessions)
+        return False
 
 
 def _ticket_of(connection: ServerConnection) -> str:

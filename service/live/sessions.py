@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from service.core.amounts import credits_number
 from service.core.clock import Clock
 from service.core.errors import FareboxError, RateLimited, Unavailable
+from service.core.metrics import Metric, Metrics
 from service.jobs.entities import Job
 from service.ledger.entities import InsufficientCredits, StaleRead
 from service.live.entities import CLOSES, Ending, OpenSession, has_transcript
@@ -76,6 +77,7 @@ class Session:
         stream: SpeechStream,
         live: Live,
         clock: Clock,
+        metrics: Metrics,
         limits: SessionLimits,
         in_thread: InThread,
     ) -> None:
@@ -84,6 +86,7 @@ class Session:
         self._stream = stream
         self._live = live
         self._clock = clock
+        self._metrics = metrics
         self._limits = limits
         self._in_thread = in_thread
         rate = opened.body.bytes_per_second
@@ -125,6 +128,7 @@ class Session:
             if self._background:
                 await asyncio.wait(self._background.values(), timeout=self._limits.closing_seconds)
             job = await self._settled(ending)
+            self._count(ending, job)
             await self._say_goodbye(ending, job)
         finally:
             await _stopped(listening, keeping, following, writing, *self._background.values())
@@ -285,6 +289,11 @@ class Session:
             if self._clock.now() + RETRY_SECONDS * 1000 >= self._job.hard_at:
                 return None
             await asyncio.sleep(min(RETRY_SECONDS, 4 * self._limits.tick_seconds))
+
+    def _count(self, ending: Ending, job: Job | None) -> None:
+        self._metrics.count(Metric.LIVE_ENDINGS, ending=ending.value)
+        if job is None:
+            self._metrics.count(Metric.LIVE_NOT_SETTLED)
 
     def _settlement(self, ending: Ending) -> Callable[[], Job]:
         """Nothing is charged where the vendor returned nothing at all, not even its own end."""

@@ -96,6 +96,19 @@ def _pair(name: str) -> str:
     return f"{name} web, {name} worker"
 
 
+def _three(name: str) -> str:
+    return f"{_pair(name)}, {name} relay"
+
+
+_VENDOR_FAULTS = (
+    "LiveEndings relay vendor_fault, Refusals relay PROVIDER_UNAVAILABLE, "
+    "Refusals relay PROVIDER_BUSY"
+)
+_BROKEN_SESSIONS = (
+    "LiveEndings relay not_extended, LiveNotSettled relay, Refusals relay INTERNAL_ERROR"
+)
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "WorkerBehindAlarm": level(_DUE, 30, 29, 1, 2),
     "WorkerIdleAlarm": Scenario(
@@ -163,7 +176,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         (_each(_DUE, ((0, 1),), 60), _each(_DUE, ((0, 1),), 60, start=4)),
         stays=True,
     ),
-    "JobsNeedAttentionAlarm": total(_pair("JobAlarms"), 5, 15),
+    "JobsNeedAttentionAlarm": total(_three("JobAlarms"), 5, 15),
+    "UsageFaultsAlarm": total(_three("UsageFaults"), 3, 60),
     "GrantsNeedAttentionAlarm": total(_pair("GrantAlarms"), 1, 5),
     "WebhooksNeedAttentionAlarm": total("DeadLetters worker, WebhooksDisabled worker", 1, 5),
     "PaymentsNeedAttentionAlarm": total(_PAYMENTS, 1, 5),
@@ -180,9 +194,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "MailBouncesAlarm": level("Reputation.BounceRate", 0.04, 0.039, 60),
     "MailComplaintsAlarm": level("Reputation.ComplaintRate", 0.001, 0.0009, 60),
     "ManyAdjustmentsAlarm": total("Events worker credits.adjusted", 50, 60),
-    "HouseLossAlarm": total(_pair("HouseLossCredits"), 11, 60),
+    "HouseLossAlarm": total(_three("HouseLossCredits"), 11, 60),
     "PasskeyCopiedAlarm": total("PasskeyCopies web", 1, 5),
-    "LedgerDamagedAlarm": total(_pair("LedgerDamaged"), 1, 1),
+    "LedgerDamagedAlarm": total(_three("LedgerDamaged"), 1, 1),
     "AuditViolationsAlarm": level("AuditViolations cli", 1, 0, 60, stays=True),
     "AuditMissingAlarm": Scenario(
         ({},),
@@ -192,18 +206,21 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "TableThrottlesAlarm": total(_THROTTLES, 10, 1, 2, 3),
     "StorageUnavailableAlarm": total("Refusals web STORAGE_UNAVAILABLE", 10, 1, 2, 3),
-    "ProviderRefusesUsAlarm": total(_pair("ProviderRefusesUs"), 1, 5),
-    "ProviderNotReachedAlarm": total("ProviderNotReached web", 2, 15),
-    "ProviderErrorsAlarm": total(_pair("ProviderErrors"), 50, 5, 2, 3),
+    "ProviderRefusesUsAlarm": total(_three("ProviderRefusesUs"), 1, 5),
+    "ProviderNotReachedAlarm": total("ProviderNotReached web, ProviderNotReached relay", 2, 15),
+    "ProviderErrorsAlarm": total(_three("ProviderErrors"), 50, 5, 2, 3),
     "ProviderSilentAlarm": total(_pair("ProviderSilent"), 10, 5, 2, 3),
     "VideoCopiesAlarm": total("VideoCopyFailures worker", 5, 5, 2, 3),
     "TextSaturatedAlarm": total("Refusals web TEXT_SATURATED", 10, 5, 2, 3),
+    "LiveSaturatedAlarm": total("Refusals relay LIVE_SATURATED", 10, 5, 2, 3),
+    "LiveVendorFaultsAlarm": total(_VENDOR_FAULTS, 5, 5, 2, 3),
+    "LiveSessionsBrokenAlarm": total(_BROKEN_SESSIONS, 3, 15),
     "ForeignTaskAlarm": total(_pair("ProviderForeignTasks"), 1, 5),
     "CreditStormAlarm": total("Refusals web INSUFFICIENT_CREDITS", 500, 5),
     "UserCapNearAlarm": level("UserCapUsedPercent web", 90, 89, 5, stays=True),
     "UserCapReachedAlarm": total("UserCapRefusals web", 1, 5),
     "HouseBudgetNearAlarm": level("HouseBudgetUsedPercent web", 80, 79, 5, stays=True),
-    "HouseBudgetUsedUpAlarm": total("HouseLimitRefusals web", 1, 5),
+    "HouseBudgetUsedUpAlarm": total("HouseLimitRefusals web, HouseLimitRefusals relay", 1, 5),
     "BlockedRequestsAlarm": total("BlockedRequests", 5000, 5, 2, 2),
     "WebBusyAlarm": Scenario(
         (_each(_CPU, ((86, 1), (86, 1)), 10),),
@@ -229,6 +246,10 @@ QUIET_DAY: Data = {
     "ProviderErrors worker": dict.fromkeys(range(0, _DAY, 3), ((1, 1),)),
     "ProviderSilent web": dict.fromkeys(range(0, _DAY, 90), ((1, 1),)),
     "ProviderNotReached web": {77: ((1, 1),)},
+    "UsageFaults worker": {90: ((1, 1),)},
+    "LiveEndings relay vendor_fault": dict.fromkeys(range(0, _DAY, 90), ((1, 1),)),
+    "Refusals relay PROVIDER_BUSY": dict.fromkeys(range(0, _DAY, 60), ((1, 1),)),
+    "LiveEndings relay not_extended": {88: ((1, 1),)},
     "HouseLossCredits worker": {200: ((4, 1),)},
     "AuditViolations cli": {20: ((0, 1),)},
     "UserCapUsedPercent web": {30: ((60, 1),)},

@@ -99,6 +99,7 @@ def test_a_charge_that_breaks_or_is_impossible_is_made_by_our_own_count_with_an_
         "charge_unusable"
     ]
     assert counts.of(Metric.JOB_ALARMS) == [(1, {"alarm": "charge_unusable"})]
+    assert counts.of(Metric.USAGE_FAULTS) == [(1, {"fault": "charge_unusable"})]
     assert world.audit().violations == ()
 
 

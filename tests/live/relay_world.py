@@ -28,6 +28,7 @@ from service.providers.assemblyai.streaming import AssemblyAiSpeech
 from service.providers.speech import SpeechProvider
 from tests.doubles.clock import FakeClock
 from tests.doubles.service_harness import ServiceHarness, memory_world
+from tests.web.small_app import Counts
 
 KEY = "assemblyai-key-of-tests"
 ORIGIN = "https://app.example.com"
@@ -52,6 +53,7 @@ class RelayWorld:
     clock: FakeClock
     limits: SessionLimits
     relay_limits: RelayLimits
+    counts: Counts = field(default_factory=Counts)
     relay: Relay = field(init=False)
     port: int = 0
 
@@ -93,6 +95,7 @@ class RelayWorld:
             self.harness.parts.get(SpeechProvider),
             lambda: True,
             self.clock,
+            self.counts,
             (ORIGIN,),
             self.relay_limits,
             self.limits,

@@ -126,7 +126,7 @@ def each_alarm_watches_this_stack(deployment: Deployment) -> Iterator[str]:
 
 def key(metric: Mapping[str, Any]) -> str:
     """The name of a metric in the scenarios."""
-    named = ("Service", "code", "route", "type", "GlobalSecondaryIndexName")
+    named = ("Service", "code", "ending", "route", "type", "GlobalSecondaryIndexName")
     values = {pair["Name"]: pair["Value"] for pair in metric.get("Dimensions", [])}
     return " ".join([metric["MetricName"], *(values[name] for name in named if name in values)])
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.core.metrics import NAMESPACE, Metric
+from service.live.entities import SOCKET_ERRORS, Ending
 from tests.documents import errors
 from tests.infrastructure.deployments import Deployment
 
 ALARM = "CloudWatch::Alarm"
-SERVICES = {"web", "worker", "cli"}
-CODES = {error.code for error in errors()}
+SERVICES = {"web", "worker", "relay", "cli"}
+CODES = {error.code for error in (*errors(), *SOCKET_ERRORS)}
 # Metrics that AWS publishes, from the documentation of each service.
 KNOWN = {
     "AWS/ApplicationELB": {
@@ -87,10 +88,13 @@ MUST_BE_WATCHED = {
     Metric.PROVIDER_NOT_REACHED,
     Metric.PROVIDER_REFUSES_US,
     Metric.PROVIDER_SILENT,
+    Metric.USAGE_FAULTS,
     Metric.USER_CAP_REFUSALS,
     Metric.VIDEO_COPY_FAILURES,
     Metric.WEBHOOKS_DISABLED,
 }
+# Where there is a relay.
+MUST_BE_WATCHED_LIVE = {Metric.LIVE_ENDINGS, Metric.LIVE_NOT_SETTLED}
 
 
 def alarm_metrics(deployment: Deployment) -> Iterator[tuple[str, str, str, dict[str, str]]]:
@@ -232,7 +236,8 @@ def what_must_never_break_is_watched(deployment: Deployment) -> Iterator[str]:
     watched = {
         metric for _, namespace, metric, _ in alarm_metrics(deployment) if namespace == NAMESPACE
     }
-    missing = sorted(metric.value for metric in MUST_BE_WATCHED if metric.value not in watched)
+    wanted = MUST_BE_WATCHED | (MUST_BE_WATCHED_LIVE if deployment.relay else set())
+    missing = sorted(metric.value for metric in wanted if metric.value not in watched)
     yield from (f"no alarm watches {name}" for name in missing)
     silent = [
         alarm
@@ -358,6 +363,8 @@ def _own_faults(
         yield f"{metric} is not published with the dimensions {sorted(dimensions)}"
     if "code" in dimensions and dimensions["code"] not in CODES:
         yield f"{metric}: the API has no error {dimensions['code']}"
+    if "ending" in dimensions and dimensions["ending"] not in set(Ending):
+        yield f"{metric}: no live session ends by {dimensions['ending']}"
 
 
 def _pointing_faults(

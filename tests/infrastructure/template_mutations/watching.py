@@ -60,6 +60,9 @@ WATCHING = (
     on("search-unwatched", "StripeSearchStoppedAlarm", "StripeSearchAgeSeconds", "DeadLetters"),
     on("refused-events-unwatched", "StripeWebhooksFailAlarm", "StripeWebhooksRefused", "Refusals"),
     on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
+    on("usage-faults-unwatched", "UsageFaultsAlarm", "UsageFaults", "UsageFault"),
+    on("ending-of-no-session", "LiveVendorFaultsAlarm", "vendor_fault", "vendor_faults"),
+    on("code-of-no-socket", "LiveSaturatedAlarm", "LIVE_SATURATED", "LIVE_FULL"),
     on("sum-of-nothing", "HouseLossAlarm", "SUM(METRICS())", "SUM(losses)"),
     on("alarm-no-one-hears", "LedgerDamagedAlarm", "      AlarmActions: [!Ref NoticeTopic]\n", ""),
     on(
