@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from service.core.amounts import Amount, credits_number, credits_of
 from service.core.clock import Clock
+from service.entitlements.operations import Entitlements, Permission
 from service.jobs import keys, store
 from service.jobs.entities import Job, JobDamaged
+from service.jobs.holds import limits_in
 from service.jobs.house import HouseBudget
 from service.ledger.entities import (
     GET_MORE,
@@ -20,7 +22,7 @@ from service.ledger.entities import (
     StaleRead,
     Wallet,
 )
-from service.ledger.limits import UserLimits, spent_on, with_later_end
+from service.ledger.limits import UserLimits, check_day, spent_on, with_later_end
 from service.ledger.lots import joined, pack_allocation
 from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
@@ -55,19 +57,22 @@ class Extensions:
         clock: Clock,
         house: HouseBudget,
         limits: UserLimits,
+        entitlements: Entitlements,
         mac_key: bytes,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._house = house
         self._limits = limits
+        self._entitlements = entitlements
         self._mac_key = mac_key
 
     def extend(self, job: Job, fit: Fit) -> Job:
         """Holds more for a job that is exactly as it was read, by what its user can spend now.
         Returns the job as stored; what it holds counts from then on.
 
-        Raises `InsufficientCredits` for less than is useful, what `hold` raises, `SessionEnded`,
+        Raises `InsufficientCredits` for less than is useful, `DailyLimitReached` where only the
+        limit of the day leaves less, `SubscriptionRequired`, what `hold` raises, `SessionEnded`,
         `HouseLimitReached`, `JobDamaged`, `StaleRead` for a job that has ended or was extended
         elsewhere, and what `Ledger.move` raises. After `OutcomeUnknown` the stored job says whether
         it was extended."""
@@ -83,10 +88,11 @@ class Extensions:
         return self._extended(job, fit)
 
     def _extended(self, job: Job, fit: Fit) -> Job:
-        terms = ExtensionTerms(job, None, self._limits, self._mac_key)
+        permission = self._entitlements.permission(job.operation, job.payer)
+        terms = ExtensionTerms(job, None, self._limits, permission, self._mac_key)
         snapshot = self._ledger.read_snapshot(job.payer, terms.keys)
         now = self._clock.now()
-        terms = replace(terms, extension=fit(terms.affordable(snapshot, now)))
+        terms = terms.fitted(fit, snapshot, now)
         charge = self._house.charge(terms.amount, now)
         try:
             moved = self._ledger.move(
@@ -108,11 +114,13 @@ class Extensions:
 
 @dataclass(frozen=True)
 class ExtensionTerms:
-    """Everything one extension is decided from, besides wallet and table. Pure."""
+    """Everything one extension is decided from, besides wallet and table. Pure. `limits` are those
+    of every user, `permission` is what the operation needs (None: it is for everyone)."""
 
     job: Job
     extension: Extension | None
     limits: UserLimits
+    permission: Permission | None
     mac_key: bytes = field(repr=False)
 
     @property
@@ -122,7 +130,8 @@ class ExtensionTerms:
     @property
     def keys(self) -> tuple[Key, ...]:
         """What is read together with the wallet."""
-        return (self._job_key, *self._ceiling_keys)
+        permission = (self.permission.key,) if self.permission else ()
+        return (self._job_key, *self._ceiling_keys, *permission)
 
     @property
     def _job_key(self) -> Key:
@@ -135,12 +144,32 @@ class ExtensionTerms:
         return (ceilings.key_of_session(self.job.payer, self.job.session_id),)
 
     def affordable(self, snapshot: Snapshot, now: int) -> Amount:
-        """The most that could be added. Raises `StaleRead`, `SessionEnded`."""
+        """The most that could be added. Raises `StaleRead`, `SessionEnded`,
+        `SubscriptionRequired`."""
+        limits = limits_in(snapshot, self.permission, self.limits)
+        owned = self._owned(snapshot, now)
+        if not limits.max_credits_per_day:
+            return owned
         wallet = self._wallet(snapshot)
-        at = max(now, wallet.updated_at)
-        amounts = [wallet.spendable(at, self.job.operation)]
-        if self.limits.max_credits_per_day:
-            amounts.append(max(0, self.limits.max_credits_per_day - spent_on(wallet, at)))
+        spent = spent_on(wallet, max(now, wallet.updated_at))
+        return min(owned, max(0, limits.max_credits_per_day - spent))
+
+    def fitted(self, fit: Fit, snapshot: Snapshot, now: int) -> "ExtensionTerms":
+        """With the extension that is affordable. Raises what `affordable` and `fit` raise, and
+        `DailyLimitReached` where it is the day's limit alone that leaves too little."""
+        try:
+            return replace(self, extension=fit(self.affordable(snapshot, now)))
+        except InsufficientCredits:
+            wallet = self._wallet(snapshot)
+            wanted = fit(self._owned(snapshot, now))
+            limits = limits_in(snapshot, self.permission, self.limits)
+            check_day(wallet, wanted.amount, max(now, wallet.updated_at), limits)
+            raise
+
+    def _owned(self, snapshot: Snapshot, now: int) -> Amount:
+        """What wallet and ceiling leave, whatever the day's limit is."""
+        wallet = self._wallet(snapshot)
+        amounts = [wallet.spendable(max(now, wallet.updated_at), self.job.operation)]
         for key in self._ceiling_keys:
             amounts.append(ceilings.bound_by(snapshot.item(key), self.mac_key).left)
         return min(amounts)

@@ -188,7 +188,7 @@ class HoldTerms:
             raise StaleRead("the key has been taken")
         if snapshot.wallet is None or not is_open(snapshot.wallet):
             raise StaleRead("no wallet is open")
-        limits = self._limits_in(snapshot)
+        limits = limits_in(snapshot, self.permission, self.limits)
         wallet = with_device(snapshot.wallet, self.device) if self.device else snapshot.wallet
         details = {OPERATION: self.request.operation, REQUEST_ID: self.request.request_id}
         movement = hold(wallet, self.estimate.amount, self.job_id, now, details=details)
@@ -215,17 +215,6 @@ class HoldTerms:
             return found_by(self.request, snapshot.item(implicit), now)
         use = store.key_use(snapshot.item(self.key)) if self.key else None
         return use.job_id if use else None
-
-    def _limits_in(self, snapshot: Snapshot) -> UserLimits:
-        """Where the operation is for subscribers, the plan's own limits come first."""
-        if self.permission is None:
-            return self.limits
-        terms = self.permission.check(snapshot.item(self.permission.key))
-        return UserLimits(
-            terms.max_open_jobs or self.limits.max_open_jobs,
-            terms.max_credits_per_day or self.limits.max_credits_per_day,
-            self.limits.max_loss_per_day,
-        )
 
     def _ceiling_writes(self, snapshot: Snapshot) -> list[ConditionalWrite]:
         """What the hold counts against the session's ceiling. The wallet's version guards it too:
@@ -282,6 +271,20 @@ class HoldTerms:
         if self.key is None:
             return None
         return BoundKey(keys.digest_of(self.key), self.request.body_hash)
+
+
+def limits_in(snapshot: Snapshot, permission: Permission | None, limits: UserLimits) -> UserLimits:
+    """The limits for the operation that the permission is for (None: one for everyone), with
+    `limits` those of every user: where it is for subscribers, their plan's come first. The item of
+    the permission must have been read. Raises `SubscriptionRequired`."""
+    if permission is None:
+        return limits
+    terms = permission.check(snapshot.item(permission.key))
+    return UserLimits(
+        terms.max_open_jobs or limits.max_open_jobs,
+        terms.max_credits_per_day or limits.max_credits_per_day,
+        limits.max_loss_per_day,
+    )
 
 
 def key_of(request: JobRequest) -> Key | None:

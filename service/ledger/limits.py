@@ -118,12 +118,17 @@ def check_limits(
             details={"limit": limits.max_open_jobs, "jobsInFlight": found},
             retry_after_seconds=_until_one_ends(wallet, kind, now),
         )
-    spent, limit = spent_on(wallet, now), limits.max_credits_per_day
-    if limit and spent + amount > limit:
-        raise _beyond_the_day(spent, amount, limit, now)
+    check_day(wallet, amount, now, limits)
     loss = loss_on(wallet, now)
     if 0 < limits.max_loss_per_day <= loss:
         raise _beyond_the_loss(loss, limits.max_loss_per_day, now)
+
+
+def check_day(wallet: Wallet, amount: Amount, now: int, limits: UserLimits) -> None:
+    """Whether that much more may be held on the day of that moment. Raises `DailyLimitReached`."""
+    spent, limit = spent_on(wallet, now), limits.max_credits_per_day
+    if limit and spent + amount > limit:
+        raise _beyond_the_day(spent, amount, limit, now)
 
 
 def with_job(wallet: Wallet, operation: str, hard_at: int, now: int) -> Wallet:

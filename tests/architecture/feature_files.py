@@ -69,7 +69,7 @@ EXTRA = {
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "grant_terms"): {"lots", "restrictions"},
     ("ledger", "lots"): {"restrictions"},
-    ("jobs", "extensions"): {"entities", "house", "keys", "store"},
+    ("jobs", "extensions"): {"entities", "holds", "house", "keys", "store"},
     ("live", "slices"): {"entities"},
     ("live", "utterances"): set(),
     ("live", "tickets"): {"entities"},

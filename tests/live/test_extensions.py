@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from service.catalog.entities import LIVE_TRANSCRIPTION
 from service.core.amounts import credits_of
 from service.core.errors import FareboxError
 from service.core.principal import Principal
+from service.entitlements.entities import Plans, SubscriptionRequired
+from service.entitlements.operations import Entitlements
 from service.jobs import keys
 from service.ledger.entities import (
     AccountClosing,
@@ -20,6 +23,7 @@ from service.ledger.entities import (
     Wallet,
     WalletFrozen,
 )
+from service.ledger.limits import DailyLimitReached
 from service.ledger.lots import LotKind
 from service.ledger.movements import begin_closing, freeze, grant
 from service.ledger.operations import Proposal
@@ -30,6 +34,7 @@ from service.providers.speech import SpeechProvider
 from service.sessions.ceilings import SessionEnded
 from service.storage.writes import Update, When
 from tests.doubles.service_harness import ServiceHarness, memory_world
+from tests.entitlements.test_entities import plan, subscription
 from tests.live.test_dead_relays import segment
 from tests.sessions.minted import ceiling, minted
 
@@ -239,6 +244,86 @@ def test_the_days_limit_counts_what_is_added() -> None:
     assert (seconds, world.wallet().spent_today) == (60, 30)
     finish(world, OpenSession(job, session.body, 180, 0.0), 60)
     assert world.wallet().spent_today == 10
+
+
+def test_the_days_limit_refuses_in_its_own_words_what_the_balance_would_pay() -> None:
+    world = small(max_credits_per_day=Decimal("0.021"))
+    session = opened(world)
+    before = world.items()
+    with pytest.raises(DailyLimitReached) as refused:
+        live(world).extend(session.job, session.seconds)
+    assert refused.value.details == {
+        "limit": 0.021,
+        "spent": 0.02,
+        "required": 0.02,
+        "resetsAt": "2026-09-22T00:00:00.000Z",
+    }
+    assert world.items() == before
+
+
+def test_a_balance_below_the_days_limit_is_what_refuses() -> None:
+    world = small(max_credits_per_day=Decimal("0.022"), welcome_credits=Decimal("0.021"))
+    session = opened(world)
+    with pytest.raises(InsufficientCredits):
+        live(world).extend(session.job, session.seconds)
+
+
+def subscribed(world: ServiceHarness, status: str = "active") -> None:
+    entitlements = world.parts.get(Entitlements)
+    entitlements.apply(entitlements.of("ann"), [subscription(status)])
+
+
+def for_subscribers(limit: int, **options: Any) -> ServiceHarness:
+    """A world where live sessions need a plan of so many thousandths of a credit a day."""
+    pro = plan(operations=frozenset({LIVE_TRANSCRIPTION}), max_credits_per_day=limit)
+    world = small(**options, replacements={SpeechProvider: Vendor(), Plans: Plans([pro])})
+    subscribed(world)
+    return world
+
+
+def test_the_plans_limit_of_the_day_stops_what_no_other_limit_does() -> None:
+    world = for_subscribers(30)
+    session = opened(world)
+    job, seconds = live(world).extend(session.job, session.seconds)
+    assert (seconds, world.wallet().spent_today) == (60, 30)
+    with pytest.raises(DailyLimitReached):
+        live(world).extend(job, session.seconds + seconds)
+
+
+def test_the_plans_limit_of_the_day_comes_before_that_of_every_user() -> None:
+    world = for_subscribers(1000, max_credits_per_day=Decimal("0.03"))
+    session = opened(world)
+    _, seconds = live(world).extend(session.job, session.seconds)
+    assert (seconds, world.wallet().spent_today) == (120, 40)
+
+
+@pytest.mark.parametrize("limit", [0, 1000])
+def test_a_plan_that_has_lapsed_extends_nothing(limit: int) -> None:
+    world = for_subscribers(limit)
+    session = opened(world)
+    subscribed(world, "canceled")
+    before = world.items()
+    with pytest.raises(SubscriptionRequired):
+        live(world).extend(session.job, session.seconds)
+    assert world.items() == before
+
+
+def test_a_plan_that_lapses_while_the_write_is_on_its_way_extends_nothing() -> None:
+    """Every attempt decides on what it has read itself."""
+    world = for_subscribers(1000)
+    session = opened(world)
+    wire, ended = world.wire(), [False]
+
+    def end(operation: str) -> None:
+        if operation == "TransactWriteItems" and not ended[0]:
+            ended[0] = True
+            subscribed(world, "canceled")
+
+    wire.before(end)
+    wire.plan("TransactWriteItems", "conflict")
+    with pytest.raises(SubscriptionRequired):
+        live(world).extend(session.job, session.seconds)
+    assert kinds(world) == ["INITIAL", "HOLD"]
 
 
 def test_what_was_held_on_two_days_does_not_count_back() -> None:

@@ -89,7 +89,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "loss-of-a-subscriber-unlimited",
         "tests/jobs/test_subscribers.py",
-        "jobs.holds:HoldTerms._limits_in",
+        "jobs.holds:limits_in",
         "UserLimits(A, B, C)",
         "UserLimits(A, B)",
     ),

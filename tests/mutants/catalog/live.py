@@ -30,6 +30,20 @@ MUTANTS: tuple[Mutant, ...] = (
         '{"status": J.status, "taskId": J.task_id}',
     ),
     mutant(
+        "extension-beyond-the-plan-s-day",
+        EXTENSIONS,
+        "jobs.extensions:ExtensionTerms.affordable",
+        "limits_in(snapshot, self.permission, self.limits)",
+        "self.limits",
+    ),
+    mutant(
+        "extension-refused-by-the-day-as-if-by-the-balance",
+        EXTENSIONS,
+        "jobs.extensions:ExtensionTerms.fitted",
+        "check_day(W, A, N, L)",
+        "pass",
+    ),
+    mutant(
         "extension-beyond-the-balance",
         SLICES,
         "live.slices:affordable_seconds",

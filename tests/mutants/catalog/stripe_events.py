@@ -183,9 +183,9 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "retried-hold-of-a-former-subscriber",
         SUBSCRIBERS,
-        "jobs.holds:HoldTerms._limits_in",
-        "terms = self.permission.check(snapshot.item(self.permission.key))",
-        "return self.limits",
+        "jobs.holds:limits_in",
+        "T = permission.check(snapshot.item(permission.key))",
+        "return limits",
     ),
     mutant(
         "plan-without-its-operation",
