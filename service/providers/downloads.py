@@ -26,6 +26,10 @@ class DownloadFailed(Exception):
     be a permission."""
 
 
+class FileTooLarge(DownloadFailed):
+    """The file is larger than its bound, whenever it is fetched."""
+
+
 class Downloads:
     """Fetches files of at most `max_bytes`. Nothing is retried, redirects are not followed, and no
     credentials are sent."""
@@ -38,7 +42,8 @@ class Downloads:
     @contextmanager
     def pieces(self, url: str, piece_bytes: int, until: float) -> Iterator[Iterator[bytes]]:
         """The file in pieces, all but the last of which have that size, with all of it received by
-        the monotonic time `until`. Raises `DownloadFailed`, at once or from any piece."""
+        the monotonic time `until`. Raises `DownloadFailed` (`FileTooLarge`), at once or from any
+        piece."""
         left = until - self._clock.monotonic()
         if left <= 0:
             raise DownloadFailed("there is no time left")
@@ -70,14 +75,14 @@ class Downloads:
         if not response.chunked and not announced.isdecimal():
             raise DownloadFailed("no length")
         if announced.isdecimal() and int(announced) > self._max_bytes:
-            raise DownloadFailed("too large")
+            raise FileTooLarge("too large")
 
     def _read(self, response: BaseHTTPResponse, piece_bytes: int, until: float) -> Iterator[bytes]:
         received = 0
         while piece := self._piece(response, piece_bytes, until):
             received += len(piece)
             if received > self._max_bytes:
-                raise DownloadFailed("too large")
+                raise FileTooLarge("too large")
             yield piece
 
     def _piece(self, response: BaseHTTPResponse, size: int, until: float) -> bytes:

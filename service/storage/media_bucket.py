@@ -55,11 +55,12 @@ class PostForm:
 
 @dataclass(frozen=True)
 class StoredMedia:
-    """The latest version of an object."""
+    """The latest version of an object, and when it was stored (epoch milliseconds)."""
 
     version_id: str
     size: int
     content_type: str
+    stored_at: int
 
 
 class MediaBucket:
@@ -125,9 +126,9 @@ class MediaBucket:
         if not isinstance(version_id, str) or version_id in ("", "null"):
             log.error("media_bucket_not_versioned")
             raise MediaUnavailable("the bucket is not versioned")
-        return StoredMedia(
-            version_id, int(response["ContentLength"]), str(response.get("ContentType", ""))
-        )
+        stored_at = round(response["LastModified"].timestamp() * 1000)
+        size, kind = int(response["ContentLength"]), str(response.get("ContentType", ""))
+        return StoredMedia(version_id, size, kind, stored_at)
 
     def read(self, key: str, version_id: str, position: int, length: int) -> bytes:
         """Those bytes of that version. Raises `MediaGone` and `MediaUnavailable`."""

@@ -13,7 +13,7 @@ from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
 from service.jobs.entities import Job
 from service.jobs.work import NotKept
-from service.providers.downloads import DownloadFailed, Downloads
+from service.providers.downloads import DownloadFailed, Downloads, FileTooLarge
 from service.storage.media_bucket import (
     PART_BYTES,
     MediaBucket,
@@ -70,18 +70,21 @@ class Copies:
         limit any more."""
         return self.are_made and self._clock.now() < job.hard_at
 
-    def make(self, job: Job, url: str) -> Copied:
-        """Copies the video at that address, unless an earlier attempt has. Raises `NotKept`."""
+    def make(self, job: Job, url: str) -> Copied | None:
+        """Copies the video at that address, unless an earlier attempt has. None for one that is too
+        large for a copy. Raises `NotKept`."""
         if not self._places.acquire(blocking=False):
             raise NotKept("other copies are being made", BUSY_SECONDS)
         try:
-            size = self._size(self._addresses.key(job.payer, job.job_id), url)
+            return self._copy(self._addresses.key(job.payer, job.job_id), url)
+        except FileTooLarge:
+            self._metrics.count(Metric.VIDEO_COPY_FAILURES)
+            return None
         except (DownloadFailed, MediaUnavailable) as error:
             self._metrics.count(Metric.VIDEO_COPY_FAILURES)
             raise NotKept(f"{type(error).__name__}: {error}") from error
         finally:
             self._places.release()
-        return Copied(size, self._clock.now() + self._milliseconds)
 
     def abandon(self, job: Job) -> None:
         """Notes that the video of a job is handed over where the vendor has it."""
@@ -104,14 +107,18 @@ class Copies:
         except MediaUnavailable as error:
             raise VideoUnavailable from error
 
-    def _size(self, key: str, url: str) -> int:
-        """The size of the copy, in bytes."""
+    def _copy(self, key: str, url: str) -> Copied:
         try:
-            return self._bucket.head(key).size
+            return self._found(key)
         except MediaGone:
             return self._copied(key, url)
 
-    def _copied(self, key: str, url: str) -> int:
+    def _found(self, key: str) -> Copied:
+        """The bucket's lifecycle counts from when it was stored. Raises `MediaGone`."""
+        found = self._bucket.head(key)
+        return Copied(found.size, found.stored_at + self._milliseconds)
+
+    def _copied(self, key: str, url: str) -> Copied:
         sizes: list[int] = []
         until = self._clock.monotonic() + self._seconds
         with self._downloads.pieces(url, PART_BYTES, until) as pieces:
@@ -119,8 +126,8 @@ class Copies:
                 self._bucket.put_once(key, CONTENT_TYPE, _counted(_video(pieces), sizes))
             except MediaExists:
                 # Another process was faster, with the same video.
-                return self._bucket.head(key).size
-        return sum(sizes)
+                return self._found(key)
+        return Copied(sum(sizes), self._clock.now() + self._milliseconds)
 
 
 def _video(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -177,6 +177,9 @@ class ImageToVideo:
                 self._copies.abandon(job)
             return result
         copied = self._copies.make(job, str(result["videoUrl"]))
+        if copied is None:
+            self._copies.abandon(job)
+            return result
         return {**result, "copyBytes": copied.size, "copyExpiresAt": copied.expires_at}
 
     def charge(self, job: Job, task: Task) -> Charge:

@@ -89,7 +89,6 @@ def test_an_address_that_is_not_ours_is_not_found(
 
 FAULTS = [
     ("kling", "video", "cut"),
-    ("kling", "video", "oversize"),
     ("kling", "video", "html:200"),
     ("kling", "video", "status:403"),
     ("kling", "video", "reset"),
@@ -143,6 +142,29 @@ def test_past_the_hard_limit_the_vendors_address_is_delivered(copying: Copying) 
     assert state(copying, job_id) == (JobStatus.SUCCEEDED, 1, 0)
     assert shown(copying, job_id)["videoUrl"] == REAL_LINK
     assert copying.service.audit().violations == ()
+
+
+def test_a_video_too_large_for_a_copy_is_delivered_where_the_vendor_has_it_at_once(
+    copying: Copying,
+) -> None:
+    copying.broken("kling", "video", "oversize", count=-1)
+    job_id = copying.finished()
+    copying.work()
+    assert state(copying, job_id) == (JobStatus.SUCCEEDED, 1, 0)
+    assert shown(copying, job_id)["videoUrl"] == REAL_LINK
+    assert copying.service.audit().violations == ()
+
+
+def test_a_copy_found_later_expires_as_the_bucket_deletes_it(copying: Copying) -> None:
+    """A process that dies between the copy and the capture, hours before the next look."""
+    job_id = copying.finished()
+    key = ADDRESSES.key("ann", job_id)
+    copying.bucket.put_once(key, "video/mp4", iter([FILE]))
+    stored_at = copying.bucket.head(key).stored_at
+    copying.clock.advance(5 * 3600)
+    copying.work()
+    result: Any = copying.service.job(job_id).result
+    assert result["copyExpiresAt"] == stored_at + 90 * DAY * 1000
 
 
 def test_a_video_that_comes_after_the_release_is_given_where_the_vendor_has_it(
