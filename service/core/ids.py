@@ -55,4 +55,9 @@ def derived_id(prefix: str, at: int, facts: str) -> str:
 
 def is_id(prefix: str, text: str) -> bool:
     """Whether the text has the form of one of our ids with that prefix."""
-    return re.fullmatch(f"{prefix}_[{_ALPHABET}]{{{_LENGTH}}}", text) is not None
+    return re.fullmatch(id_pattern(prefix), text) is not None
+
+
+def id_pattern(prefix: str) -> str:
+    """What our ids with that prefix match, as a regular expression of Python or JSON Schema."""
+    return f"^{prefix}_[{_ALPHABET}]{{{_LENGTH}}}$"

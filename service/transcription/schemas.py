@@ -1,8 +1,8 @@
 """What goes in and out of the transcription routes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import fields, validate
+from marshmallow import fields, post_load, validate
 
 from service.core.public_urls import MAX_URL
 from service.jobs.entities import Failure
@@ -15,7 +15,16 @@ from service.transcription.entities import (
     Transcript,
 )
 from service.transcription.subtitles import Format
-from service.web.schemas import DeviceFingerprint, Flag, IntegerInput, StrictSchema, Text
+from service.uploads.entities import EXAMPLE_ID, ID_PREFIX, reference_to
+from service.web.schemas import (
+    DeviceFingerprint,
+    EitherSchema,
+    Flag,
+    IdInput,
+    IntegerInput,
+    StrictSchema,
+    Text,
+)
 
 EXAMPLE_REQUEST = {
     "Fingerprint": "fp-4be1a2c09d",
@@ -35,8 +44,10 @@ class LanguageText(Text):
         self.validators.append(validate.OneOf(LANGUAGES, error=error))
 
 
-class TranscriptionRequestSchema(StrictSchema):
+class TranscriptionRequestSchema(EitherSchema):
     """The body of `POST /transcriptions`."""
+
+    alternatives: ClassVar[tuple[str, str]] = ("audioUrl", "uploadId")
 
     google_id = Text(
         data_key="GoogleID",
@@ -61,13 +72,24 @@ class TranscriptionRequestSchema(StrictSchema):
     )
     audio_url = Text(
         data_key="audioUrl",
-        required=True,
+        load_default=None,
+        allow_none=False,
         max_length=MAX_URL,
         metadata={
             "description": "A public https address of audio or video with sound, which can be "
             "downloaded without a sign-in: at most 5 GB and ten hours. Or a finished upload, as "
             "`upload:<uploadId>`.",
             "example": EXAMPLE_REQUEST["audioUrl"],
+        },
+    )
+    upload_id = IdInput(
+        ID_PREFIX,
+        data_key="uploadId",
+        load_default=None,
+        allow_none=False,
+        metadata={
+            "description": "A finished upload of sound, instead of `audioUrl`.",
+            "example": EXAMPLE_ID,
         },
     )
     max_minutes = IntegerInput(
@@ -93,6 +115,12 @@ class TranscriptionRequestSchema(StrictSchema):
         load_default=False,
         metadata={"description": "Whether to tell speakers apart.", "example": True},
     )
+
+    @post_load
+    def as_audio(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        """The same request, whichever field names the upload."""
+        upload_id = data.pop("upload_id")
+        return data | ({"audio_url": reference_to(upload_id)} if upload_id else {})
 
 
 class TranscriptQuerySchema(StrictSchema):

@@ -20,6 +20,7 @@ from service.media.pictures import MAX_IMAGE_BYTES
 
 ID_PREFIX = "upl"
 REFERENCE_PREFIX = "upload:"
+EXAMPLE_ID = "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
 DAY = 24 * 3600 * 1000
 MEGABYTE = 1024 * 1024
 MAX_FILE_NAME = 255
@@ -174,7 +175,7 @@ class Upload:
     @property
     def reference(self) -> str:
         """As which a paid request names it."""
-        return f"{REFERENCE_PREFIX}{self.upload_id}"
+        return reference_to(self.upload_id)
 
     def ready(self, version_id: str, size: int, facts: Facts) -> "Upload":
         return replace(
@@ -236,6 +237,10 @@ class Usage:
 def is_reference(text: str) -> bool:
     """Whether the text names an upload, or tries to."""
     return text.startswith(REFERENCE_PREFIX)
+
+
+def reference_to(upload_id: str) -> str:
+    return f"{REFERENCE_PREFIX}{upload_id}"
 
 
 def upload_id_of(reference: str) -> str:

@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, validate
 from service.core.clock import iso
 from service.uploads.entities import (
     CONTENT_TYPES,
+    EXAMPLE_ID,
     FILE_NAME,
     MAX_FILE_NAME,
     MAX_POST_BYTES,
@@ -16,8 +17,6 @@ from service.uploads.entities import (
 )
 from service.uploads.operations import Begun
 from service.web.schemas import IntegerInput, StrictSchema, Text
-
-EXAMPLE_ID = "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
 
 
 class FileName(Text):
@@ -69,12 +68,15 @@ class UploadFormSchema(StrictSchema):
     upload_id = fields.String(
         required=True,
         data_key="uploadId",
-        metadata={"description": "Names the upload.", "example": EXAMPLE_ID},
+        metadata={
+            "description": "Names the upload: `uploadId` of a paid request.",
+            "example": EXAMPLE_ID,
+        },
     )
     reference = fields.String(
         required=True,
         metadata={
-            "description": "What to send as `imageUrl` or `audioUrl` of a paid request.",
+            "description": "`imageUrl` or `audioUrl` of a paid request, instead of `uploadId`.",
             "example": f"upload:{EXAMPLE_ID}",
         },
     )
@@ -113,12 +115,15 @@ class UploadSchema(StrictSchema):
     upload_id = fields.String(
         required=True,
         data_key="uploadId",
-        metadata={"description": "Names the upload.", "example": EXAMPLE_ID},
+        metadata={
+            "description": "Names the upload: `uploadId` of a paid request.",
+            "example": EXAMPLE_ID,
+        },
     )
     reference = fields.String(
         required=True,
         metadata={
-            "description": "What to send as `imageUrl` or `audioUrl` of a paid request.",
+            "description": "`imageUrl` or `audioUrl` of a paid request, instead of `uploadId`.",
             "example": f"upload:{EXAMPLE_ID}",
         },
     )

@@ -1,16 +1,17 @@
 """What goes in and out of the video routes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import fields, validate
+from marshmallow import fields, post_load, validate
 
 from service.core.public_urls import MAX_URL
 from service.jobs.entities import Failure
 from service.jobs.schemas import JobErrorFields, JobFields
 from service.media.pictures import MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
+from service.uploads.entities import EXAMPLE_ID, ID_PREFIX, reference_to
 from service.videos.entities import FAILURES
 from service.videos.images import without_whitespace
-from service.web.schemas import DeviceFingerprint, StrictSchema, Text
+from service.web.schemas import DeviceFingerprint, EitherSchema, IdInput, Text
 
 MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
 # No control characters but those that break base64 into lines.
@@ -25,8 +26,10 @@ class ImageText(Text):
         return (without_whitespace(text) or text) if isinstance(text, str) else text
 
 
-class VideoRequestSchema(StrictSchema):
+class VideoRequestSchema(EitherSchema):
     """The body of `POST /videos`. Apps depend on these names and their spelling."""
+
+    alternatives: ClassVar[tuple[str, str]] = ("imageUrl", "uploadId")
 
     google_id = Text(
         data_key="GoogleID",
@@ -51,7 +54,8 @@ class VideoRequestSchema(StrictSchema):
     )
     image = ImageText(
         data_key="imageUrl",
-        required=True,
+        load_default=None,
+        allow_none=False,
         max_length=MAX_IMAGE_CHARACTERS,
         metadata={
             "description": f"A public https address of a JPEG or PNG (up to {MAX_URL:,} "
@@ -63,6 +67,16 @@ class VideoRequestSchema(StrictSchema):
             "example": "https://images.example.com/astronaut.jpg",
         },
     )
+    upload_id = IdInput(
+        ID_PREFIX,
+        data_key="uploadId",
+        load_default=None,
+        allow_none=False,
+        metadata={
+            "description": "A finished upload of a JPEG or PNG, instead of `imageUrl`.",
+            "example": EXAMPLE_ID,
+        },
+    )
     prompt_key = Text(
         data_key="promptKey",
         required=True,
@@ -72,6 +86,12 @@ class VideoRequestSchema(StrictSchema):
             "example": "foo_prompt",
         },
     )
+
+    @post_load
+    def as_image(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        """The same request, whichever field names the upload."""
+        upload_id = data.pop("upload_id")
+        return data | ({"image": reference_to(upload_id)} if upload_id else {})
 
 
 class JobErrorSchema(JobErrorFields):

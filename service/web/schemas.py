@@ -3,11 +3,12 @@ that takes four times as long as loading with it."""
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from service.core.amounts import Amount, amount_of, credits_number, credits_text
+from service.core.ids import id_pattern
 from service.core.mailboxes import MAX_ADDRESS, InvalidAddress, address_of
 from service.core.placeholders import identifies_a_device
 
@@ -29,6 +30,21 @@ class StrictSchema(Schema):
 
     class Meta:
         unknown = RAISE
+
+
+class EitherSchema(StrictSchema):
+    """A body with exactly one of two fields. `alternatives` are their names on the wire; neither of
+    them is `required`, and the document says that one of them is."""
+
+    alternatives: ClassVar[tuple[str, str]]
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def exactly_one(self, _: dict[str, Any], given: dict[str, Any], **__: object) -> None:
+        usual, other = self.alternatives
+        if usual in given and other in given:
+            raise ValidationError(f"Send either {usual} or {other}.", other)
+        if usual not in given and other not in given:
+            raise ValidationError(f"Is required without {other}.", usual)
 
 
 def credits_field(
@@ -87,6 +103,17 @@ class Text(fields.String):
             min_length, max_length, error="Must have {min} to {max} characters."
         )
         super().__init__(validate=[length, _no_control_characters], **options)
+
+
+class IdInput(fields.String):
+    """One of our ids with that prefix. Other types are not converted."""
+
+    default_error_messages = Text.default_error_messages
+
+    def __init__(self, prefix: str, **options: Any) -> None:
+        error = f"Must be an id that begins with {prefix}_."
+        form = validate.Regexp(id_pattern(prefix), error=error)
+        super().__init__(validate=[form, _no_control_characters], **options)
 
 
 class Prose(fields.String):

@@ -26,7 +26,7 @@ MISSPELT = {
     "lot_kind": ('"free"', '"fee"'),
     "response_field": ("job.videoUrl", "job.videoURL"),
     "failure_field": ("job.error?.message", "job.error?.text"),
-    "request_field": ("imageUrl:", "imageURL:"),
+    "request_field": ("promptKey:", "prompt_key:"),
     "nullable_field": ('job.videoUrl ?? job.error?.message ?? ""', "job.videoUrl"),
     "query": ("wait: 20", 'wait: "long"'),
 }

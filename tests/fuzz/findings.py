@@ -45,7 +45,8 @@ BEYOND_SCHEMAS = {
 # Which operation a quote is for stands in its query, and each has a body of its own.
 OF_ANY_OPERATION = {
     "POST /credits/quote": {
-        *("Is not known.", "Is required."),
+        *("Is not known.", "Is required.", "Is required without uploadId."),
+        *("Send either imageUrl or uploadId.", "Send either audioUrl or uploadId."),
         # A live session has languages of its own.
         "Must be one of the listed codes, such as en or pt.",
     }

@@ -193,6 +193,15 @@ def test_a_field_that_is_too_long_is_refused_by_its_name(
     assert list(fields_of(api, body(**{name: "a" * (max_length + 1)}))) == [name]
 
 
+def test_an_image_is_named_once(api: ApiClient) -> None:
+    upload_id = "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
+    faults = fields_of(api, body(uploadId=upload_id))
+    assert faults == {"uploadId": ["Send either imageUrl or uploadId."]}
+    content = body(uploadId="//images.example.com/a.jpg")
+    del content["imageUrl"]
+    assert list(fields_of(api, content)) == ["uploadId"]
+
+
 @pytest.mark.parametrize("name", [name for name in FIELDS if name != "GoogleID"])
 def test_a_missing_field_is_refused_by_its_name(api: ApiClient, name: str) -> None:
     content = body()

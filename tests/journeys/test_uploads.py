@@ -1,6 +1,7 @@
 """From a file to a video: the form, the file, the check, the paid request, the provider's fetch,
 the export and the erasure."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,14 @@ def uploaded(api: ApiClient, file: bytes, kind: str) -> dict[str, Any]:
     return form
 
 
+def posted(api: ApiClient, key: str, **image: str) -> str:
+    """The id of the job of a video."""
+    body = {"Fingerprint": "fp-4be1a2c09d", "promptKey": "foo_prompt", **image}
+    response = api.post(json.dumps(body), Idempotency_Key=key)
+    assert response.status_code == 200, response.text
+    return str(response.json()["data"]["jobId"])
+
+
 def test_an_uploaded_picture_becomes_a_video(api: ApiClient) -> None:
     stack = api.stack
     form = uploaded(api, PICTURE, "image/png")
@@ -40,14 +49,14 @@ def test_an_uploaded_picture_becomes_a_video(api: ApiClient) -> None:
     found = completed.json()["data"]
     assert (found["width"], found["height"], found["size"]) == (640, 480, len(PICTURE))
     key = new_key()
-    job_id = stack.submitted(imageUrl=found["reference"], key=key)
+    job_id = posted(api, key, uploadId=found["uploadId"])
     assert stack.settled(job_id)["status"] == "SUCCEEDED"
     (sent,) = stack.journal("create")
     link = sent["body"]["image"]
     assert fetch(link).content == PICTURE
     assert fetch(link.replace("Signature=", "Signature=0")).status_code == 403
     assert "Signature" not in str(stack.items()), "a link is never stored"
-    assert stack.submitted(imageUrl=found["reference"], key=key) == job_id
+    assert posted(api, key, imageUrl=found["reference"]) == job_id, "it is the same request"
     stack.assert_proved()
 
 
@@ -62,7 +71,7 @@ def test_a_quote_takes_an_upload_too(api: ApiClient) -> None:
     form = uploaded(api, PICTURE, "image/png")
     body = {
         "Fingerprint": "fp-4be1a2c09d",
-        "imageUrl": form["reference"],
+        "uploadId": form["uploadId"],
         "promptKey": "foo_prompt",
     }
     quoted = api.stack.call(

@@ -75,6 +75,8 @@ def test_a_request_returns_its_job(site: FlaskClient) -> None:
         {"audioUrl": "https://localhost/a.mp3"},
         {"audioUrl": None},
         {"imageUrl": AUDIO},
+        {"uploadId": "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"},
+        {"uploadId": "//localhost/a.mp3"},
         {"Fingerprint": "undefined"},
     ],
 )
@@ -86,6 +88,19 @@ def test_a_malformed_request_is_refused_and_nothing_is_written(
     assert response.status_code == 400
     assert response.json is not None
     assert response.json["code"] in ("VALIDATION_FAILED", "AUDIO_URL_REFUSED")
+    assert world.harness.items() == before
+
+
+def test_neither_an_address_nor_an_upload_is_refused_and_nothing_is_written(
+    world: World, site: FlaskClient
+) -> None:
+    before = world.harness.items()
+    body = {name: value for name, value in BODY.items() if name != "audioUrl"}
+    response = site.post("/transcriptions", json=body)
+    assert (response.status_code, response.json["code"]) == (400, "VALIDATION_FAILED")
+    assert response.json["details"]["fields"] == {"audioUrl": ["Is required without uploadId."]}
+    named = site.post("/transcriptions", json=body | {"uploadId": f"upl_{'0' * 26}"})
+    assert (named.status_code, named.json["code"]) == (404, "UPLOADS_NOT_CONFIGURED")
     assert world.harness.items() == before
 
 

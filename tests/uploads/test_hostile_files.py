@@ -103,6 +103,11 @@ def test_an_upload_of_another_user_or_of_no_file_is_an_unknown_one(stack: LiveSt
         refused = stack.post_video(imageUrl=reference)
         api.assert_refused(refused, 404, "UPLOAD_NOT_FOUND")
         texts.add(refused.json()["error"])
+    for upload_id in (begun["uploadId"], unknown.removeprefix("upload:"), bobs["uploadId"]):
+        about = {"Fingerprint": "fp-4be1a2c09d", "promptKey": "foo_prompt", "uploadId": upload_id}
+        refused = api.post_fields(about)
+        api.assert_refused(refused, 404, "UPLOAD_NOT_FOUND")
+        texts.add(refused.json()["error"])
     assert len(texts) == 1
 
 

@@ -1,7 +1,14 @@
 import pytest
 from marshmallow import ValidationError, fields, validate
 
-from service.web.schemas import CreditsInput, IntegerInput, StrictSchema, Text
+from service.web.schemas import (
+    CreditsInput,
+    EitherSchema,
+    IdInput,
+    IntegerInput,
+    StrictSchema,
+    Text,
+)
 
 
 class Inner(StrictSchema):
@@ -84,3 +91,54 @@ def test_a_number_without_a_fraction_is_whole_as_in_json_schema(value: object) -
 @pytest.mark.parametrize("value", [5.5, "5", True, [5], float("inf"), float("nan")])
 def test_nothing_else_is_a_whole_number(value: object) -> None:
     assert faults({"theName": "a", "count": value}) == {"count": ["Must be a whole number."]}
+
+
+class Either(EitherSchema):
+    alternatives = ("theLink", "theId")
+
+    link = Text(data_key="theLink", max_length=9, allow_none=False)
+    id = IdInput("upl", data_key="theId", allow_none=False)
+    word = Text(required=True, max_length=3)
+
+
+ID = f"upl_{'0' * 26}"
+
+
+@pytest.mark.parametrize("given", [{"theLink": "a"}, {"theId": ID}])
+def test_a_body_has_one_of_two_fields(given: dict[str, str]) -> None:
+    assert len(Either().load({"word": "a", **given})) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"word": "a"}, {"theLink": ["Is required without theId."]}),
+        (
+            {"word": "a", "theLink": "a", "theId": ID},
+            {"theId": ["Send either theLink or theId."]},
+        ),
+        ({"word": "a", "theLink": None}, {"theLink": ["Must not be null."]}),
+        (
+            {"theLink": 1, "theId": ID},
+            {
+                "theLink": ["Must be a string."],
+                "word": ["Is required."],
+                "theId": ["Send either theLink or theId."],
+            },
+        ),
+    ],
+)
+def test_neither_or_both_of_two_fields_are_refused_by_name(
+    given: dict[str, object], fault: dict[str, list[str]]
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Either().load(given)
+    assert caught.value.messages_dict == fault
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "upl_", f"{ID}0", f"{ID}\n", f" {ID}", f"UPL_{'0' * 26}", f"upl_{'u' * 26}"]
+)
+def test_what_is_no_id_of_that_kind_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="Must"):
+        Either().load({"word": "a", "theId": wrong})

@@ -12,7 +12,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
 from service.web.openapi.errors import ENVELOPE
 from service.web.openapi.examples import example_of, resolve
-from service.web.schemas import Text, TextOrList
+from service.web.schemas import EitherSchema, Text, TextOrList
 
 NO_CONTROL_CHARACTERS = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
 
@@ -30,6 +30,19 @@ class _Converter(OpenAPIConverter):
         marshmallow.fields.URL: ("string", "uri"),
         marshmallow.fields.Integer: ("integer", "int64"),
     }
+
+    def schema2jsonschema(self, schema: marshmallow.Schema) -> Document:
+        """One of two fields by `if`, which generators of clients leave out: they make no usable
+        types of `oneOf` in an object that has fields of its own. Each part names its field and
+        allows others, since linters read it by itself."""
+        found: Document = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
+        if isinstance(schema, EitherSchema):
+            usual, other = schema.alternatives
+            open_part = {"additionalProperties": True}
+            found["if"] = {"properties": {other: True}, "required": [other], **open_part}
+            found["then"] = {"properties": {usual: False}, **open_part}
+            found["else"] = {"properties": {usual: True}, "required": [usual], **open_part}
+        return found
 
     def field2pattern(self, field: marshmallow.fields.Field[Any], **options: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().field2pattern(field, **options)

@@ -7,7 +7,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.web.endpoint import Access, Endpoint
 from service.web.openapi.schemas import Document
-from service.web.schemas import StrictSchema, Text
+from service.web.schemas import EitherSchema, StrictSchema, Text
 from tests.doubles.documented import app_with, document_of, documented_app
 
 
@@ -68,3 +68,20 @@ def test_a_narrowed_schema_is_written_where_it_is_used() -> None:
     OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
     half = document["components"]["schemas"]["Holder"]["properties"]["half"]
     assert list(half["properties"]) == ["one"]
+
+
+def test_a_body_with_one_of_two_fields_is_described_as_such() -> None:
+    class LetterSchema(EitherSchema):
+        alternatives = ("link", "file")
+
+        link = Text(max_length=9)
+        file = Text(max_length=9)
+
+    document = document_of(
+        app_with(Endpoint(access=Access.PUBLIC, summary="Sent", body=LetterSchema))
+    )
+    validator = Draft202012Validator(document["components"]["schemas"]["Letter"])
+    assert validator.is_valid({"link": "a"})
+    assert validator.is_valid({"file": "a"})
+    assert not validator.is_valid({})
+    assert not validator.is_valid({"link": "a", "file": "a"})
