@@ -98,6 +98,8 @@ WATCHING = (
         'ALARM("LedgerDamagedAlarm")',
     ),
     on("dashboard-that-cannot-be-read", "Dashboard", '{"widgets": [', '{"widgets": [,'),
+    on("relay-not-on-the-dashboard", "Dashboard", '"LiveSessions"', '"LiveEndings"'),
+    on("route-of-no-request", "Dashboard", "POST /ai/generate", "POST /texts"),
     on("dashboard-of-nothing", "Dashboard", '"Farebox", "Holds"', '"Farebox", "Hold"'),
     on(
         "topic-closed-to-events",
