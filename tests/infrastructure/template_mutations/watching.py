@@ -98,7 +98,7 @@ WATCHING = (
         'ALARM("LedgerDamagedAlarm")',
     ),
     on("dashboard-that-cannot-be-read", "Dashboard", '{"widgets": [', '{"widgets": [,'),
-    on("relay-not-on-the-dashboard", "Dashboard", '"LiveSessions"', '"LiveEndings"'),
+    on("relay-not-on-the-dashboard", "Dashboard", '"LiveNotSettled"', '"LiveEndings"'),
     on("route-of-no-request", "Dashboard", "POST /ai/generate", "POST /texts"),
     on("dashboard-of-nothing", "Dashboard", '"Farebox", "Holds"', '"Farebox", "Hold"'),
     on(
