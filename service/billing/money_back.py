@@ -26,19 +26,21 @@ _OVER = ("won", "lost", "warning_closed", "prevented")
 class Loss:
     """What of a payment is lost. `warned_cents` are of payments of which an early fraud warning
     stands, each as a whole; `recheck_at` is when one may count no more. `overlap_cents` are lost
-    more than once, as by a refund and a dispute. `credited_cents` were returned as credit."""
+    more than once, as by a refund and a dispute. `credited_cents` were returned as credit;
+    `unfunded_cents` were paid with credit that no one has paid for."""
 
     refunded_cents: int = 0
     disputed_cents: int = 0
     warned_cents: int = 0
     overlap_cents: int = 0
     credited_cents: int = 0
+    unfunded_cents: int = 0
     recheck_at: int | None = None
 
     def cents(self, purchase: Purchase) -> int:
         """At most what the purchase was worth."""
         money = self.refunded_cents + self.disputed_cents + self.warned_cents
-        returned = money - self.overlap_cents + self.credited_cents
+        returned = money - self.overlap_cents + self.credited_cents + self.unfunded_cents
         return min(purchase.worth_cents, returned)
 
 
@@ -51,6 +53,7 @@ def loss_of(facts: PaymentFacts, purchase: Purchase, now: int) -> Loss:
         warned_cents=sum(each.warned_cents for each in parts),
         overlap_cents=sum(each.overlap_cents for each in parts),
         credited_cents=credited_cents(facts, purchase),
+        unfunded_cents=min(purchase.moved_cents, facts.unfunded_cents),
         recheck_at=min((each.recheck_at for each in parts if each.recheck_at), default=None),
     )
 
@@ -109,8 +112,13 @@ def moved_cents(facts: PaymentFacts) -> int:
     if facts.invoice is None:
         return 0
     notes = sum(each.pre_payment_cents for each in _issued(facts.credit_notes))
-    carried = _credited_in(facts.invoice, lambda credited: credited not in ("", facts.invoice_id))
-    return max(0, facts.invoice.from_balance_cents + carried + notes)
+    return max(0, carried_cents(facts.invoice) + notes)
+
+
+def carried_cents(invoice: Invoice) -> int:
+    """What the customer's balance and credit of other invoices have paid of it."""
+    carried = _credited_in(invoice, lambda credited: credited not in ("", invoice.id))
+    return invoice.from_balance_cents + carried
 
 
 def credited_cents(facts: PaymentFacts, purchase: Purchase) -> int:
@@ -122,13 +130,16 @@ def credited_cents(facts: PaymentFacts, purchase: Purchase) -> int:
         _less_refunds(each, counted) if each.currency == purchase.currency else purchase.worth_cents
         for each in _issued(facts.credit_notes)
     )
-    later = (each for each in facts.later_invoices if each.id != facts.invoice_id)
-    unused = (
-        _credited_in(each, lambda credited: credited == facts.invoice_id)
-        for each in later
-        if each.status in _FINAL
+    return notes + unused_cents(facts.invoice_id, facts.later_invoices)
+
+
+def unused_cents(invoice_id: str, found: Iterable[Invoice]) -> int:
+    """What the others of these invoices credit for unused time of that one."""
+    return sum(
+        _credited_in(each, lambda credited: credited == invoice_id)
+        for each in found
+        if each.id != invoice_id and each.status in _FINAL
     )
-    return notes + sum(unused)
 
 
 def _issued(notes: Iterable[CreditNote]) -> Iterator[CreditNote]:

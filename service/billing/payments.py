@@ -34,6 +34,7 @@ from service.billing.settlement import (
     clawed_back_by,
 )
 from service.billing.stripe_client import Stripe
+from service.billing.unfunded import paid_with_credit, unfunded_cents
 from service.core.amounts import credits_number, credits_text
 from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
@@ -131,20 +132,36 @@ class Payments:
         """Makes the wallet what the payment, as Stripe has it now, wants it to be: the credits that
         it bought are granted unless they were, and of them is clawed back what follows the money
         that went back. Returns the purchase as it stands; None for a payment that has not succeeded
-        or bought nothing that is known here. However often and by however many it is called, the
-        end is the same.
+        or bought nothing that is known here. What credit of it has paid for is settled again, as no
+        one may have paid for it. However often and by however many it is called, the end is the
+        same.
 
         Raises what `Stripe` and `Ledger.move` raise; `PaymentUnknown` when it may have been settled
         or may yet be; `PaymentBusy` when others kept settling it; `GrantConflict` when the grant's
         name stands for another user, amount or payment, `UserNotFound` and `PurchaseDamaged`, after
         an alarm: then nothing was written."""
+        purchase, facts = self._settle_alone(payment_id)
+        if purchase is not None and purchase.credited_cents:
+            for each in paid_with_credit(facts.later_invoices):
+                self._settle_credit(purchase, self._stripe.retrieve_invoice(each.id).standing_id)
+        return purchase
+
+    def _settle_credit(self, source: Purchase, payment_id: str) -> None:
+        """What credit has paid for, where no one may have paid for the credit. What has brought
+        nothing yet is settled by its own events."""
+        found = self.read(payment_id)
+        if found is not None and (source.surplus_cents > 0 or found.unfunded_cents):
+            self._settle_alone(payment_id)
+
+    def _settle_alone(self, payment_id: str) -> tuple[Purchase | None, PaymentFacts]:
+        """Without what its credit has paid for. Also returns what it follows from."""
         until = self._clock.monotonic() + SETTLE_SECONDS
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             try:
-                purchase, is_finished = self._attempt(payment_id)
+                purchase, facts, is_finished = self._attempt(payment_id)
                 if is_finished:
-                    return purchase
+                    return purchase, facts
             except StaleRead:
                 log.info("payment_read_again", payment_id=payment_id)
             if self._clock.monotonic() + pause_seconds >= until:
@@ -152,22 +169,25 @@ class Payments:
             self._clock.sleep(pause_seconds * self._jitter())
             pause_seconds = min(2 * pause_seconds, MAX_PAUSE_SECONDS)
 
-    def _attempt(self, payment_id: str) -> tuple[Purchase | None, bool]:
-        """The purchase after one attempt, and whether it is what it must be."""
+    def _attempt(self, payment_id: str) -> tuple[Purchase | None, PaymentFacts, bool]:
+        """The purchase after one attempt, what Stripe says, and whether it is what it must be."""
         before, facts = self._read_both(payment_id)
         if before is None and facts.standing_id != payment_id:
             before, facts = self._read_both(facts.standing_id)
         plan = self._plan(before, facts)
         if plan is None:
-            return before, True
+            return before, facts, True
+        if plan.after.surplus_cents > 0 and (before is None or before.surplus_cents <= 0):
+            self._alarm(plan.after.payment_id, "credit")
         purchase = self._moved(plan) if plan.moves else self._touched(plan)
-        return purchase, purchase.clawed_back == plan.target
+        return purchase, facts, purchase.clawed_back == plan.target
 
     def _read_both(self, payment_id: str) -> tuple[Purchase | None, PaymentFacts]:
         """The purchase, and what Stripe says afterwards."""
         before = self.read(payment_id)
         facts = self.facts_of(payment_id)
-        return before, facts
+        unfunded = unfunded_cents(self._stripe, self.read, facts)
+        return before, replace(facts, unfunded_cents=unfunded)
 
     def _plan(self, before: Purchase | None, facts: PaymentFacts) -> Plan | None:
         if facts.livemode is not self._stripe.livemode:
@@ -202,6 +222,7 @@ class Payments:
             refunded_cents=loss.refunded_cents,
             disputed_cents=loss.disputed_cents,
             credited_cents=loss.credited_cents,
+            unfunded_cents=loss.unfunded_cents,
             warned_cents=loss.warned_cents,
             overlap_cents=loss.overlap_cents,
             recheck_at=loss.recheck_at,

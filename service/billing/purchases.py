@@ -93,7 +93,9 @@ class PaymentFacts:
     """One payment as Stripe has it now: an intent (`pi_…`), or an invoice that was paid without one
     (`in_…`), and everything that has taken money of it back. `invoice` is what the payment paid, if
     it paid one, and `others` what else has paid that; `credit_notes` are of it, and
-    `later_invoices` those of the same customer in which its unused time may be credited."""
+    `later_invoices` those of the same customer in which its unused time may be credited.
+    `unfunded_cents` is credit of theirs that no one has paid for, and that may have paid it
+    (`billing.unfunded`)."""
 
     payment_id: str
     intent: PaymentIntent | None = None
@@ -104,6 +106,7 @@ class PaymentFacts:
     others: tuple[PaidPart, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
     later_invoices: tuple[Invoice, ...] = ()
+    unfunded_cents: int = 0
 
     @property
     def standing_id(self) -> str:
@@ -194,10 +197,11 @@ class Purchase:
     `clawed_back` is what refunds, disputes, warnings and credits have taken; it follows from the
     cents by `billing.money_back`. `other_cents` is what of `paid_cents` other payments of the
     invoice have paid, by their ids. `moved_cents` is what credit, and no payment, has paid of the
-    invoice; `credited_cents` what of the invoice was credited; `overlap_cents` what is lost more
-    than once. `cleared` are the early fraud warnings that an operator has set aside, `entries` the
-    versions of the wallet's CLAWBACK and RESTORE entries of this payment, `grant_entry` that of its
-    grant. `recheck_at` is when a warning may count no more."""
+    invoice, and `unfunded_cents` what of that no one has paid for; `credited_cents` what of the
+    invoice was credited; `overlap_cents` what is lost more than once. `cleared` are the early fraud
+    warnings that an operator has set aside, `entries` the versions of the wallet's CLAWBACK and
+    RESTORE entries of this payment, `grant_entry` that of its grant. `recheck_at` is when a warning
+    may count no more."""
 
     payment_id: str
     user_id: str
@@ -217,6 +221,7 @@ class Purchase:
     warned_cents: int = 0
     overlap_cents: int = 0
     moved_cents: int = 0
+    unfunded_cents: int = 0
     credited_cents: int = 0
     other_cents: Mapping[str, int] = field(default_factory=dict)
     cleared: tuple[str, ...] = ()
@@ -246,6 +251,14 @@ class Purchase:
         """What its credits were bought for, in money and in credit of earlier payments."""
         return self.paid_cents + self.moved_cents
 
+    @property
+    def surplus_cents(self) -> int:
+        """By how much it adds to the credit that no one has paid for: what was returned of it
+        beyond its worth, less what of such credit has paid for it. Negative where it takes."""
+        money = self.refunded_cents + self.disputed_cents + self.warned_cents - self.overlap_cents
+        returned = money + self.credited_cents + self.unfunded_cents
+        return max(0, returned - self.worth_cents) - self.unfunded_cents
+
     def faults(self) -> list[str]:
         """What is wrong with it by itself; empty for every purchase that the rules can make."""
         checks = {
@@ -258,6 +271,7 @@ class Purchase:
                 self.warned_cents,
                 self.overlap_cents,
                 self.moved_cents,
+                self.unfunded_cents,
                 self.credited_cents,
                 self.cents_of(self.payment_id),
             )

@@ -167,13 +167,20 @@ class Stripe:
         """The invoices of the same customer that were made since, each with all its lines: the
         credit of a subscription that has ended comes with the next invoice of any other. Of a
         customer who is deleted, those of the same subscription. Their payments stay unknown."""
-        since = {"created": {"gte": first.created_at // 1000}}
+        return self._invoices_made(first, {"gte": first.created_at // 1000})
+
+    def invoices_until(self, last: Invoice) -> tuple[Invoice, ...]:
+        """Likewise those that were made until then, itself included."""
+        return self._invoices_made(last, {"lte": last.created_at // 1000})
+
+    def _invoices_made(self, of: Invoice, created: Mapping[str, int]) -> tuple[Invoice, ...]:
+        made = {"created": created}
         try:
-            found = self._whole("/v1/invoices", invoice, {"customer": first.customer_id, **since})
+            found = self._whole("/v1/invoices", invoice, {"customer": of.customer_id, **made})
         except StripeRefused as refusal:
             if not refusal.is_missing:
                 raise
-            filters = {"subscription": first.subscription_id, **since}
+            filters = {"subscription": of.subscription_id, **made}
             found = self._whole("/v1/invoices", invoice, filters)
         return tuple(map(self._with_all_lines, found))
 

@@ -46,6 +46,7 @@ def money_back_differences(facts: PaymentFacts, purchase: Purchase) -> Iterator[
         warned_cents=purchase.warned_cents,
         overlap_cents=purchase.overlap_cents,
         credited_cents=purchase.credited_cents,
+        unfunded_cents=purchase.unfunded_cents,
     )
     target = target_of(purchase, lost)
     if target != purchase.clawed_back:

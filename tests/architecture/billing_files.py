@@ -4,8 +4,10 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     ("billing", "money_back"): {"purchases", "stripe_objects"},
     ("billing", "payments"): {
         *("money_back", "keys", "payment_facts", "purchase_store", "purchases", "settlement"),
+        "unfunded",
         "stripe_client",
     },
+    ("billing", "unfunded"): {"money_back", "purchases", "stripe_client", "stripe_objects"},
     ("billing", "payment_facts"): {"purchases", "stripe_client", "stripe_objects"},
     ("billing", "purchase_store"): {"keys", "purchases"},
     ("billing", "purchase_records"): {"keys", "purchase_store", "purchases"},

@@ -104,12 +104,27 @@ def test_changing_to_and_fro_brings_no_credits(site: Subscribing, behavior: str)
     assert_sound(site)
 
 
+def kept_cents(found: Purchase) -> int:
+    """What of its worth is left in it, in money or in credit that someone has paid for."""
+    money = found.refunded_cents + found.disputed_cents + found.warned_cents - found.overlap_cents
+    lost_cents = money + found.credited_cents + found.unfunded_cents
+    return max(0, found.worth_cents - lost_cents)
+
+
+def left_cents(found: Purchase) -> int:
+    """What of its money did not go back."""
+    money = found.refunded_cents + found.disputed_cents + found.warned_cents
+    return found.paid_cents - money + found.overlap_cents
+
+
 @pytest.mark.protocol("plan-changes")
 @pytest.mark.parametrize("seed", range(4))
 def test_changes_at_any_time_bring_what_was_paid_for_and_no_more(seed: int) -> None:
     """A credit costs 18 cents in one plan and 30 in the other: whatever is done with them, the
-    credits that are left are those of the money that is left in each purchase."""
-    site, chosen, delivered = Subscribing(interval="day", lower=True), random.Random(seed), set()
+    credits that are left are those of the money that is left in each purchase, and altogether no
+    more than was paid and did not go back."""
+    site, chosen = Subscribing(interval="day", lower=True), random.Random(seed)
+    delivered: set[str] = set()
     subscription, _ = at_noon(site, delivered)
     for _ in range(10):
         site.pass_days(chosen.uniform(0, 0.3))
@@ -119,11 +134,90 @@ def test_changes_at_any_time_bring_what_was_paid_for_and_no_more(seed: int) -> N
             site.account.controls.fail_next("generic_decline")
         site.change(subscription, price_id, behavior)
         deliver_new(site, delivered)
+        paid = [each for each in purchases(site) if left_cents(each) == each.paid_cents > 0]
+        if paid and chosen.random() < 0.3:
+            payment_id = chosen.choice(paid).payment_id
+            chosen.choice((site.account.controls.refund, site.account.controls.dispute))(payment_id)
+            deliver_new(site, delivered)
     for each in purchases(site):
-        kept = each.worth_cents - each.credited_cents
-        assert kept >= 0
-        assert each.granted * kept // each.worth_cents <= each.granted - each.clawed_back
-        assert each.granted - each.clawed_back <= each.granted * kept // each.worth_cents + 1
+        share = each.granted * kept_cents(each) // each.worth_cents
+        assert share <= each.granted - each.clawed_back <= share + 1
         dearest = each.worth_cents * CREDITS * SCALE // 900
         assert each.granted <= dearest + 1
+    found = purchases(site)
+    assert sum(map(kept_cents, found)) <= sum(map(left_cents, found))
+    assert_sound(site)
+
+
+def downgraded_with_credit(site: Subscribing, delivered: set[str]) -> tuple[str, str]:
+    """Up for money and down at once: what was paid waits on the customer's balance. The ids of the
+    subscription and of the invoice that was paid."""
+    subscription, _ = at_noon(site, delivered)
+    site.change(subscription, site.price_id)
+    change = site.latest_invoice(subscription)
+    site.change(subscription, site.lower_price_id)
+    assert deliver_new(site, delivered) == []
+    assert purchase(site, change).clawed_back == purchase(site, change).granted
+    return subscription, change
+
+
+@pytest.mark.protocol("plan-changes")
+@pytest.mark.parametrize("how", ["refund", "dispute"])
+@pytest.mark.parametrize("spent_before", [False, True])
+def test_credit_whose_money_went_back_pays_for_no_credits(
+    site: Subscribing, how: str, spent_before: bool
+) -> None:
+    """The lower plan's half of the day is all that is paid for: 150 of the next 450 cents."""
+    delivered: set[str] = set()
+    subscription, change = downgraded_with_credit(site, delivered)
+    payment_id = purchase(site, change).payment_id
+    if spent_before:
+        site.change(subscription, site.price_id)
+        assert deliver_new(site, delivered) == []
+    getattr(site.account.controls, how)(payment_id)
+    assert deliver_new(site, delivered) == ["credit"]
+    if not spent_before:
+        site.change(subscription, site.price_id)
+        assert deliver_new(site, delivered) == []
+    again = purchase(site, site.latest_invoice(subscription))
+    assert (again.paid_cents, again.moved_cents, again.unfunded_cents) == (0, 450, 300)
+    assert again.granted - again.clawed_back == again.granted - again.granted * 300 // 450
+    assert_sound(site)
+
+
+@pytest.mark.protocol("plan-changes")
+def test_credit_whose_dispute_is_won_brings_what_it_has_paid_for(site: Subscribing) -> None:
+    delivered: set[str] = set()
+    subscription, change = downgraded_with_credit(site, delivered)
+    dispute = site.account.controls.dispute(purchase(site, change).payment_id)["id"]
+    site.change(subscription, site.price_id)
+    deliver_new(site, delivered)
+    site.account.controls.dispute(dispute=dispute, action="won")
+    deliver_new(site, delivered)
+    again = purchase(site, site.latest_invoice(subscription))
+    assert (again.unfunded_cents, again.clawed_back) == (0, 0)
+    assert_sound(site)
+
+
+@pytest.mark.protocol("plan-changes")
+@pytest.mark.parametrize("paid_later", [False, True])
+def test_credit_of_a_change_that_was_declined_pays_for_no_credits(
+    site: Subscribing, paid_later: bool
+) -> None:
+    delivered: set[str] = set()
+    subscription, _ = at_noon(site, delivered)
+    site.account.controls.fail_next("generic_decline")
+    site.change(subscription, site.price_id)
+    declined = site.latest_invoice(subscription)
+    site.change(subscription, site.lower_price_id)
+    site.change(subscription, site.price_id)
+    deliver_new(site, delivered)
+    again = purchase(site, site.latest_invoice(subscription))
+    assert (again.paid_cents, again.moved_cents, again.unfunded_cents) == (0, 450, 300)
+    assert again.granted - again.clawed_back == again.granted - again.granted * 300 // 450
+    if paid_later:
+        site.account.client().v1.invoices.pay(declined)
+        deliver_new(site, delivered)
+        again = purchase(site, again.payment_id)
+        assert (again.unfunded_cents, again.clawed_back) == (0, 0)
     assert_sound(site)
