@@ -2,11 +2,13 @@
 
 In a file of its own because each route has schemas of its own, and both take these."""
 
+import re
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from service.text.schemas import Saying
+from service.text.entities import MAX_PROMPT_BYTES
+from service.text.schemas import BLANKS, CONTROLS
 from service.web.schemas import Flag, StrictSchema, Text, TextOrList
 
 MAX_PARTS = 100
@@ -18,6 +20,10 @@ ROLES = ("system", "developer", "user", "assistant")
 NOT_SUPPORTED = "Is not supported here; leave it out."
 # Of several texts in one message. Run together, the last word of one would join the next.
 BETWEEN_PARTS = "\n"
+_CONTROL = re.compile(f"[{CONTROLS}]")
+# Something is said: any character but blanks, among which control characters count.
+_WORDS = f"^[{BLANKS}{CONTROLS}]*[^{BLANKS}{CONTROLS}]"
+_IS_SAID = re.compile(_WORDS)
 
 
 class OpenSchema(StrictSchema):
@@ -45,6 +51,25 @@ class Neutral(fields.Field[Any]):
         return value
 
 
+class Said(fields.String):
+    """What OpenAI takes as a text: of any characters, as long as all of a prompt may be. Control
+    characters are loaded as spaces, because vendors refuse them. It may be blank where it
+    `may_be_blank`."""
+
+    default_error_messages = Text.default_error_messages
+
+    def __init__(self, *, may_be_blank: bool = False, **options: Any) -> None:
+        minimum = 0 if may_be_blank else 1
+        length = validate.Length(
+            minimum, MAX_PROMPT_BYTES, error="Must have {min} to {max} characters."
+        )
+        words = validate.Regexp(_WORDS, error="Must not be blank.")
+        super().__init__(validate=[length] if may_be_blank else [length, words], **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        return _CONTROL.sub(" ", super()._deserialize(value, attr, data, **options))
+
+
 class NumberInput(fields.Float):
     """A JSON number. Other types are not converted."""
 
@@ -70,12 +95,14 @@ class NumberInput(fields.Float):
 
 def content_of(part: type[OpenSchema]) -> TextOrList:
     """What a message says: a text, or parts that are texts. See `joined`."""
-    parts = fields.List(fields.Nested(part), validate=validate.Length(1, MAX_PARTS))
+    parts = fields.List(fields.Nested(part), validate=validate.Length(0, MAX_PARTS))
     about = {
-        "description": "A text, or parts that are texts; images, audio and files are refused.",
+        "description": "A text, or parts that are texts; images, audio and files are refused. "
+        "Control characters become spaces. An assistant's message that is blank is left out; any "
+        "other is refused.",
         "example": "Describe a lighthouse.",
     }
-    return TextOrList(Saying(), parts, about)
+    return TextOrList(Said(may_be_blank=True), parts, about)
 
 
 def joined(content: Any) -> str:
@@ -83,6 +110,11 @@ def joined(content: Any) -> str:
     if isinstance(content, str):
         return content
     return BETWEEN_PARTS.join(part["text"] for part in content)
+
+
+def is_said(text: str) -> bool:
+    """Whether it is more than blanks."""
+    return _IS_SAID.search(text) is not None
 
 
 class CommonSchema(OpenSchema):

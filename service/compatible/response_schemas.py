@@ -14,14 +14,14 @@ from service.compatible.fields_schemas import (
     CommonSchema,
     Neutral,
     OpenSchema,
+    Said,
     content_of,
-    joined,
 )
-from service.compatible.schemas import role_of
+from service.compatible.schemas import messages_of
 from service.jobs.entities import Job
 from service.providers.generation import FinishReason, Message, Role
 from service.text.entities import MAX_MESSAGES, TextBody, conversation
-from service.text.schemas import MAX_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS, Saying
+from service.text.schemas import MAX_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS
 from service.web.schemas import Flag, IntegerInput, StrictSchema, Text, TextOrList
 
 RESPONSE_PREFIX, MESSAGE_PREFIX = "resp_", "msg_"
@@ -42,7 +42,11 @@ class InputPartSchema(OpenSchema):
         ),
         metadata={"description": "", "example": "input_text"},
     )
-    text = Saying(required=True, metadata={"description": "The text.", "example": "Be brief."})
+    text = Said(
+        may_be_blank=True,
+        required=True,
+        metadata={"description": "The text.", "example": "Be brief."},
+    )
     annotations = Neutral([])
     logprobs = Neutral([])
 
@@ -68,14 +72,16 @@ class InputItemSchema(OpenSchema):
 
 
 class ResponseStreamOptionsSchema(OpenSchema):
-    include_obfuscation = Flag(load_default=False, metadata={"description": "Changes nothing."})
+    include_obfuscation = Flag(
+        load_default=False, allow_none=True, metadata={"description": "Changes nothing."}
+    )
 
 
 class ResponseRequestSchema(CommonSchema):
     """The body of `POST /v1/responses`."""
 
     input = TextOrList(
-        Saying(),
+        Said(),
         fields.List(fields.Nested(InputItemSchema), validate=validate.Length(1, MAX_MESSAGES)),
         {
             "description": "A text, or a conversation, the newest message last. But for those of "
@@ -83,7 +89,7 @@ class ResponseRequestSchema(CommonSchema):
             "example": "Describe a lighthouse in one sentence.",
         },
     )
-    instructions = Saying(
+    instructions = Said(
         load_default=None,
         allow_none=True,
         metadata={"description": "What the system says first.", "example": "Be brief."},
@@ -223,9 +229,7 @@ def response_text(given: Mapping[str, Any]) -> TextBody:
     items = [{"role": "user", "content": said}] if isinstance(said, str) else said
     first = [Message(Role.SYSTEM, given["instructions"])] if given["instructions"] else []
     return TextBody(
-        conversation(
-            [*first, *(Message(role_of(each["role"]), joined(each["content"])) for each in items)]
-        ),
+        conversation([*first, *messages_of(items)]),
         given["model"],
         given["max_output_tokens"],
         temperature=given["temperature"],

@@ -166,7 +166,7 @@ def compatible_blueprint(compatible: Compatible, live: Live) -> Blueprint:
 def _chat_form() -> _Form:
     def events(writing: Writing, live: Live, given: Given) -> Iterator[str]:
         options = given["stream_options"] or {}
-        return chat_events(writing, live, with_usage=options.get("include_usage", False))
+        return chat_events(writing, live, with_usage=bool(options.get("include_usage")))
 
     return _Form(
         "POST /v1/chat/completions",

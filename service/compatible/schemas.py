@@ -1,7 +1,7 @@
 """Chat completions and models, as OpenAI's clients send and read them
 (https://platform.openai.com/docs/api-reference/chat)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marshmallow import fields, validate
@@ -12,14 +12,16 @@ from service.compatible.fields_schemas import (
     CommonSchema,
     Neutral,
     OpenSchema,
+    Said,
     content_of,
+    is_said,
     joined,
 )
 from service.jobs.entities import Job
 from service.providers.generation import FinishReason, Message, Role
-from service.text.entities import MAX_MESSAGES, TextBody, conversation
+from service.text.entities import MAX_MESSAGES, PromptUnusable, TextBody, conversation
 from service.text.models import TextModel
-from service.text.schemas import MAX_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS, Saying
+from service.text.schemas import MAX_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS
 from service.web.schemas import Flag, IntegerInput, StrictSchema
 
 COMPLETION_PREFIX = "chatcmpl-"
@@ -43,7 +45,11 @@ class ChatPartSchema(OpenSchema):
         validate=validate.OneOf(["text"], error="Only texts are supported here."),
         metadata={"description": "", "example": "text"},
     )
-    text = Saying(required=True, metadata={"description": "The text.", "example": "Be brief."})
+    text = Said(
+        may_be_blank=True,
+        required=True,
+        metadata={"description": "The text.", "example": "Be brief."},
+    )
 
 
 class ChatMessageSchema(OpenSchema):
@@ -67,9 +73,12 @@ class StreamOptionsSchema(OpenSchema):
 
     include_usage = Flag(
         load_default=False,
+        allow_none=True,
         metadata={"description": "Whether the last chunk has what was used.", "example": True},
     )
-    include_obfuscation = Flag(load_default=False, metadata={"description": "Changes nothing."})
+    include_obfuscation = Flag(
+        load_default=False, allow_none=True, metadata={"description": "Changes nothing."}
+    )
 
 
 class ChatRequestSchema(CommonSchema):
@@ -206,14 +215,22 @@ def chat_text(given: Mapping[str, Any]) -> TextBody:
     `PromptUnusable`."""
     limits = [given[name] for name in ("max_completion_tokens", "max_tokens") if given[name]]
     return TextBody(
-        conversation(
-            Message(role_of(each["role"]), joined(each["content"])) for each in given["messages"]
-        ),
+        conversation(messages_of(given["messages"])),
         given["model"],
         min(limits) if limits else None,
         temperature=given["temperature"],
         top_p=given["top_p"],
     )
+
+
+def messages_of(items: Iterable[Mapping[str, Any]]) -> list[Message]:
+    """What messages that were loaded say. One of the assistant that is blank, as a text can be that
+    was returned, is left out: vendors refuse it. Raises `PromptUnusable` for any other."""
+    messages = [Message(role_of(each["role"]), joined(each["content"])) for each in items]
+    said = [each for each in messages if is_said(each.text)]
+    if any(each.role is not Role.ASSISTANT for each in messages if not is_said(each.text)):
+        raise PromptUnusable("A message must not be blank, but for the assistant's.")
+    return said
 
 
 def role_of(name: str) -> Role:

@@ -37,9 +37,9 @@ MAX_ENTRIES_A_PAGE = 50
 EXAMPLE_MODEL = "gpt-4.1-mini"
 # Blanks, a character that is neither blank nor a control character, and whatever is no control
 # character: read once from left to right, whatever is sent.
-_BLANKS = "\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-_CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-NOT_BLANK = f"^[{_BLANKS}]*[^{_BLANKS}{_CONTROLS}][^{_CONTROLS}]*$"
+BLANKS = "\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+NOT_BLANK = f"^[{BLANKS}]*[^{BLANKS}{CONTROLS}][^{CONTROLS}]*$"
 FINISH_REASONS = tuple(dict.fromkeys((*map(str, FinishReason), *map(str, Stop))))
 
 

@@ -80,6 +80,20 @@ TOOL = {"type": "function", "function": {"name": "f"}}
             "top_p",
         ),
         (RESPONSES, {"input": "\u20ac" * 70_000}, "PROMPT_UNUSABLE", "input"),
+        (RESPONSES, {"input": "\x1b\n"}, "VALIDATION_FAILED", "input"),
+        (RESPONSES, {"instructions": ""}, "VALIDATION_FAILED", "instructions"),
+        (
+            CHAT,
+            {"messages": [{"role": "user", "content": "\f"}]},
+            "PROMPT_UNUSABLE",
+            "messages",
+        ),
+        (
+            RESPONSES,
+            {"input": [{"role": "user", "content": []}]},
+            "PROMPT_UNUSABLE",
+            "input",
+        ),
         (RESPONSES, {"input": 7}, "VALIDATION_FAILED", "input"),
         (
             RESPONSES,

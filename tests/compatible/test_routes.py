@@ -47,6 +47,55 @@ def test_a_chat_completion_is_what_openai_returns(site: Site, ann: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("returned", "sent"),
+    [
+        ("red: \x1b[31m", ["hi", "red:  [31m", "again"]),
+        ("\n\x00", ["hi", "again"]),
+        ("", ["hi", "again"]),
+        ("a" * 150_000, ["hi", "a" * 150_000, "again"]),
+    ],
+)
+@BOTH
+def test_a_text_that_was_returned_is_taken_back(
+    site: Site, ann: str, path: str, returned: str, sent: list[str]
+) -> None:
+    site.script(Output("hi"), Complete(FinishReason.STOP, TokenUsage(1, 1)))
+    part = {"type": "text" if path == CHAT else "output_text", "text": returned}
+    said = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [part] if path == RESPONSES else returned},
+        {"role": "user", "content": "again"},
+    ]
+    name = "messages" if path == CHAT else "input"
+    response = site.post(path, ann, **{name: said})
+    assert response.status_code == 200
+    assert [each.text for each in site.vendor.sent[-1].messages] == sent
+
+
+@BOTH
+def test_a_form_feed_is_a_space(site: Site, ann: str, path: str) -> None:
+    site.script(Output("hi"), Complete(FinishReason.STOP, TokenUsage(1, 1)))
+    name = "messages" if path == CHAT else "input"
+    said = [{"role": "user", "content": "page 1\fpage 2\ta\r\n"}]
+    assert site.post(path, ann, **{name: said}).status_code == 200
+    assert [each.text for each in site.vendor.sent[-1].messages] == ["page 1 page 2\ta\r\n"]
+
+
+@BOTH
+def test_null_in_the_options_of_a_stream_is_the_same_as_left_out(
+    site: Site, ann: str, path: str
+) -> None:
+    site.script(Output("hi"), Complete(FinishReason.STOP, TokenUsage(1, 1)))
+    options: dict[str, Any] = {"include_obfuscation": None}
+    if path == CHAT:
+        options["include_usage"] = None
+    response = site.post(path, ann, stream=True, stream_options=options)
+    assert response.status_code == 200
+    text = response.get_data(as_text=True)
+    assert path == RESPONSES or '"usage"' not in text
+
+
 def test_a_response_repeats_what_was_requested(site: Site, ann: str) -> None:
     requested: dict[str, Any] = {
         "instructions": "Be brief.",
