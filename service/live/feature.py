@@ -1,6 +1,9 @@
 """Live transcription: a kind of work for `jobs`, the route of its tickets, and what the relay runs.
 Without a vendor of transcripts there is none of it."""
 
+from contextlib import suppress
+from urllib.parse import urlsplit
+
 from service.catalog.operations import Catalog
 from service.core.settings import CoreSettings, SettingsError
 from service.core.token_cipher import TokenCipher
@@ -21,6 +24,7 @@ from service.live.work import LiveTranscribing
 from service.providers.assemblyai.settings import AssemblyAiSettings
 from service.providers.speech import SpeechProvider
 from service.results.operations import Results
+from service.web.origins import Origin
 from service.web.settings import WebSettings
 
 
@@ -75,6 +79,7 @@ def relay_of(parts: Parts) -> Relay:
         core.clock,
         core.metrics,
         web.cors_allowed_origins,
+        own_origins(core.settings.core.public_url, settings.live_url),
         RelayLimits(
             settings.live_connections,
             settings.user_live_connections,
@@ -87,6 +92,16 @@ def relay_of(parts: Parts) -> Relay:
             settings.live_silence_seconds,
         ),
     )
+
+
+def own_origins(*urls: str) -> frozenset[str]:
+    """What a client that is no page, as React Native, makes of the address that it connects to."""
+    found: set[str] = set()
+    for parts in (urlsplit(url) for url in urls if url):
+        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+        with suppress(ValueError):
+            found.add(Origin(f"{scheme}://{parts.netloc}"))
+    return frozenset(found)
 
 
 def _address(core: CoreSettings) -> str:

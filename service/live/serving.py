@@ -46,6 +46,7 @@ from service.live.entities import (
 )
 from service.live.operations import Live
 from service.live.sessions import Session, SessionLimits
+from service.live.sockets import Waiting
 from service.providers.speech import SpeechProvider, SpeechRefused, SpeechRequest, SpeechStream
 
 log = structlog.get_logger()
@@ -86,6 +87,7 @@ class Relay:
         clock: Clock,
         metrics: Metrics,
         origins: Collection[str],
+        own_origins: Collection[str],
         limits: RelayLimits,
         session_limits: SessionLimits,
     ) -> None:
@@ -94,11 +96,13 @@ class Relay:
         self._is_table_there = is_table_there
         self._clock = clock
         self._metrics = metrics
-        self._origins = frozenset(origins)
+        self._own_origins = frozenset(own_origins)
+        self._origins = self._own_origins | frozenset(origins)
         self._limits = limits
         self._session_limits = session_limits
         self._shares = Shares(limits.sessions, limits.sessions_of_user)
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="live")
+        self._waiting = Waiting(limits.sessions)
         self._sessions: set[Session] = set()
         self._handling = 0
         self._is_draining = False
@@ -108,6 +112,11 @@ class Relay:
     def sessions(self) -> int:
         """How many are open."""
         return len(self._sessions)
+
+    @property
+    def waiting(self) -> int:
+        """How many sockets have no session."""
+        return len(self._waiting)
 
     async def start(self, host: str, port: int) -> Server:
         """Begins to listen. Raises `OSError` where the port is taken."""
@@ -126,6 +135,7 @@ class Relay:
             ping_timeout=None,
             max_size=MAX_FRAME_BYTES,
             max_queue=MAX_FRAMES,
+            create_connection=self._waiting.connection,
             # Of handshakes it would log the address, which may hold a ticket.
             logger=_silent_logger(),
         )
@@ -156,18 +166,18 @@ class Relay:
     async def _respond(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the handshake go on."""
         del connection
-        path = urlsplit(request.path).path
+        path = _path_of(request)
         if path == "/health/live":
             return _json(HTTPStatus.OK, {"success": True, "data": {"status": "alive"}})
         if path == "/health/ready":
             return await self._readiness()
         if path != STREAM_PATH:
             return _json(HTTPStatus.NOT_FOUND, _error("NOT_FOUND", "There is nothing here."))
-        origin = request.headers.get("Origin")
-        if origin is not None and origin not in self._origins:
-            log.warning("live_origin_refused", origin=origin[:200])
+        origins = request.headers.get_all("Origin")
+        if len(origins) > 1 or not self._origins.issuperset(origins):
+            log.warning("live_origin_refused", origin=" ".join(origins)[:200])
             return _json(HTTPStatus.FORBIDDEN, _error("ORIGIN_REFUSED", "Not from this origin."))
-        if self._is_draining:
+        if self._is_draining or self._waiting.is_full:
             return _json(HTTPStatus.SERVICE_UNAVAILABLE, _error("NOT_READY", "Connect again."))
         return None
 
@@ -201,11 +211,18 @@ class Relay:
 
     async def _serve(self, connection: ServerConnection) -> None:
         ticket = _ticket_of(connection)
-        origin = connection.request.headers.get("Origin") if connection.request else None
+        origin = self._page_of(connection)
         with self._place(self._live.user_of(ticket, origin)):
+            self._waiting.remove(connection)
             opened = await self._in_thread(partial(self._live.open, ticket, origin))
             with structlog.contextvars.bound_contextvars(job_id=opened.job.job_id):
                 await self._relay(connection, opened)
+
+    def _page_of(self, connection: ServerConnection) -> str | None:
+        """The origin of a page. That of our own host says nothing of one: apps that are no page
+        send it, too."""
+        origin = connection.request.headers.get("Origin") if connection.request else None
+        return None if origin in self._own_origins else origin
 
     @contextmanager
     def _place(self, user_id: str) -> Iterator[None]:
@@ -269,6 +286,14 @@ class OpenSessions:
     def run_once(self) -> bool:
         self._metrics.gauge(Metric.LIVE_SESSIONS, self._relay.sessions)
         return False
+
+
+def _path_of(request: Request) -> str:
+    """Empty where it is none."""
+    try:
+        return urlsplit(request.path).path
+    except ValueError:
+        return ""
 
 
 def _ticket_of(connection: ServerConnection) -> str:

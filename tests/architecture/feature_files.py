@@ -75,7 +75,8 @@ EXTRA = {
     ("live", "tickets"): {"entities"},
     ("live", "work"): {"checks", "entities", "schemas", "slices", "store", "utterances"},
     ("live", "sessions"): {"entities", "operations", "slices", "utterances"},
-    ("live", "serving"): {"entities", "operations", "sessions"},
+    ("live", "serving"): {"entities", "operations", "sessions", "sockets"},
+    ("live", "sockets"): set(),
     ("ledger", "holdings"): {"entities", "lots"},
     ("ledger", "replay"): {
         *("claw_backs", "entities", "holdings", "lots", "movements", "opening", "store"),

@@ -171,6 +171,7 @@ def _serve(pipe: Connection, vendor_port: int, sessions: int) -> None:
         clock,
         NoMetrics(),
         (),
+        (),
         RelayLimits(sessions + 10, 3, 16, 10.0),
         SessionLimits(3600, 30.0, 60.0),
     )

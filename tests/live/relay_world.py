@@ -20,6 +20,7 @@ from service.core.principal import Principal
 from service.core.settings import Secret
 from service.jobs.entities import Job
 from service.live.entities import STREAM_PROTOCOL, LiveBody, NewSession
+from service.live.feature import own_origins
 from service.live.operations import Live
 from service.live.serving import Relay, RelayLimits
 from service.live.sessions import SessionLimits
@@ -97,6 +98,7 @@ class RelayWorld:
             self.clock,
             self.counts,
             (ORIGIN,),
+            own_origins("https://farebox.example/", "wss://Live.Farebox.example:443/stream"),
             self.relay_limits,
             self.limits,
         )
