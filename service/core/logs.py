@@ -42,7 +42,10 @@ _UNSAFE_IN_TRACEBACK = re.compile(
 )
 
 # These log whole requests, headers and addresses at lower levels.
-_TALKATIVE = ("boto3", "botocore", "flask_cors", "gunicorn.access", "stripe", "urllib3", "werkzeug")
+_TALKATIVE = (
+    *("asyncio", "boto3", "botocore", "flask_cors", "gunicorn.access", "stripe", "urllib3"),
+    *("websockets", "werkzeug"),
+)
 _WITH_OWN_HANDLERS = ("gunicorn.access", "gunicorn.error", "werkzeug")
 
 

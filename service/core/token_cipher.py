@@ -19,7 +19,11 @@ class TokenCipher:
         self._fernet = MultiFernet([Fernet(_fernet_key(key)) for key in keys])
 
     def seal(self, words: Sequence[str]) -> str:
-        return self._fernet.encrypt(json.dumps(list(words)).encode()).decode().rstrip("=")
+        return (
+            self._fernet.encrypt(json.dumps(list(words), ensure_ascii=False).encode())
+            .decode()
+            .rstrip("=")
+        )
 
     def open(self, token: str, max_length: int = MAX_TOKEN) -> list[str] | None:
         """Returns the sealed strings, or None if the token is not one of ours."""

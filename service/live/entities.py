@@ -66,6 +66,7 @@ class Ending(StrEnum):
     RESTART = "restart"
     BAD_MESSAGE = "bad_message"
     CREDITS_ENDED = "credits_ended"
+    EXTENSION_REFUSED = "extension_refused"
     NO_AUDIO = "no_audio"
     NO_SPEECH = "no_speech"
     SLOW_CLIENT = "slow_client"
@@ -88,6 +89,7 @@ CLOSES: Mapping[Ending, Close] = {
     Ending.RESTART: Close(1012, "The service restarts: get a new ticket and connect again."),
     Ending.BAD_MESSAGE: Close(4400, "The client sent what is neither audio nor `finish`."),
     Ending.CREDITS_ENDED: Close(4402, "There are no credits for more."),
+    Ending.EXTENSION_REFUSED: Close(4403, "The account or its limits allow no more."),
     Ending.NO_AUDIO: Close(4408, "Audio came more slowly than it is spoken, or none."),
     Ending.NO_SPEECH: Close(4410, "No one spoke for too long."),
     Ending.SLOW_CLIENT: Close(4409, "The client did not read what it was sent."),

@@ -51,12 +51,14 @@ class Issued:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session ended, by its relay's own count."""
+    """How a session ended, by its relay's own count. `billed_seconds` is how long the vendor's
+    session lasted, which is what it bills."""
 
     ending: str
     seconds: int
     transcript: Transcript
     fault: str = ""
+    billed_seconds: int = 0
 
 
 class Live:
@@ -157,19 +159,23 @@ class Live:
         """Ends a session that delivered nothing. Raises what `Jobs.decline` raises."""
         return self._jobs.decline(self._jobs.read(job), failure)
 
-    def lose(self, job: Job, ending: str, seconds: int) -> Job:
-        """Ends a session whose vendor returned nothing at all, not even its own end: free. Whatever
-        was relayed may be billed, and counts as a loss of the house. May be repeated. Raises what
-        `Jobs.conclude` and `Jobs.decline` raise."""
+    def lose(
+        self, job: Job, ending: str, seconds: int, failure: str = LiveFailure.SESSION_BROKE_OFF
+    ) -> Job:
+        """Ends a session that is free, since its vendor returned nothing at all, not even its own
+        end, or no second was relayed. So many seconds may be billed for it all the same, and count
+        as a loss of the house. May be repeated. Raises what `Jobs.conclude` and `Jobs.decline`
+        raise."""
         if not seconds:
-            return self.decline(job, LiveFailure.SESSION_BROKE_OFF)
-        return self._jobs.conclude(job, self._work.lost(job, ending, seconds))
+            return self.decline(job, failure)
+        return self._jobs.conclude(job, self._work.lost(job, ending, seconds, failure))
 
     def conclude(self, job: Job, outcome: Outcome) -> Job:
         """Stores what a session came to and charges for it; both may be repeated. Raises what
         `Results.store` and `Jobs.conclude` raise."""
         if not outcome.seconds:
-            return self.decline(job, LiveFailure.NOTHING_RELAYED)
+            failure = LiveFailure.NOTHING_RELAYED
+            return self.lose(job, outcome.ending, outcome.billed_seconds, failure)
         stored = self._work.store(
             job, outcome.ending, outcome.seconds, outcome.transcript, outcome.fault
         )

@@ -21,6 +21,7 @@ from service.core.errors import FareboxError, RateLimited, Unavailable
 from service.core.metrics import Metric, Metrics
 from service.jobs.entities import Job
 from service.ledger.entities import InsufficientCredits, StaleRead
+from service.ledger.limits import DailyLimitReached
 from service.live.entities import CLOSES, Ending, OpenSession, has_transcript
 from service.live.operations import Live, Outcome
 from service.live.slices import Meter, charged_seconds
@@ -104,7 +105,7 @@ class Session:
         self._segments = 0
         self._unsaved: Segment | None = None
         self._saved_at = self._meter.began
-        self._is_poor = False
+        self._last: Ending | None = None
         self._background: dict[str, asyncio.Task[None]] = {}
 
     def end(self, ending: Ending) -> None:
@@ -207,7 +208,9 @@ class Session:
         while not self._ended.done():
             now = self._clock.monotonic()
             self._check(now)
-            if self._meter.is_due(now) and not self._is_poor and now >= self._retry_at:
+            if self._meter.seconds >= self._limits.max_seconds:
+                self._last = Ending.TOO_LONG
+            if self._meter.is_due(now) and self._last is None and now >= self._retry_at:
                 self._start("extend", self._extend)
             if now - self._saved_at >= self._limits.segment_seconds:
                 self._start("save", self._save)
@@ -215,7 +218,7 @@ class Session:
 
     def _check(self, now: float) -> None:
         if now >= self._meter.until:
-            self.end(Ending.CREDITS_ENDED if self._is_poor else Ending.NOT_EXTENDED)
+            self.end(self._last or Ending.NOT_EXTENDED)
         elif now - self._meter.began >= self._limits.max_seconds:
             self.end(Ending.TOO_LONG)
         elif self._meter.lag_seconds(now) > self._limits.idle_seconds:
@@ -234,11 +237,12 @@ class Session:
         try:
             work = partial(self._live.extend, self._job, self._meter.seconds)
             self._job, seconds = await self._in_thread(work)
+        except DailyLimitReached as error:
+            self._is_refused(error)
         except (Unavailable, RateLimited) as error:
             log.warning("session_not_extended", job_id=self._job.job_id, reason=error.code)
             self._retry_at = self._clock.monotonic() + RETRY_SECONDS
         except (FareboxError, StaleRead) as error:
-            self._is_poor = True
             self._is_refused(error)
         else:
             self._meter.extend(seconds)
@@ -248,7 +252,9 @@ class Session:
         code = error.code if isinstance(error, FareboxError) else "STALE"
         log.info("session_extension_refused", job_id=self._job.job_id, reason=code)
         left = max(0, round(self._meter.until - self._clock.monotonic()))
-        word = "credits" if isinstance(error, InsufficientCredits) else "ending"
+        is_poor = isinstance(error, InsufficientCredits)
+        self._last = Ending.CREDITS_ENDED if is_poor else Ending.EXTENSION_REFUSED
+        word = "credits" if is_poor else "ending"
         self._queue({"type": word, "secondsLeft": left})
 
     async def _save(self) -> None:
@@ -303,8 +309,16 @@ class Session:
         seconds, fault = charged_seconds(
             self._meter.relayed_seconds, self._reported, has_words=not self._speech.is_empty
         )
-        outcome = Outcome(ending.value, seconds, self._speech.transcript(), fault)
+        transcript, billed = self._speech.transcript(), self._billed_seconds()
+        outcome = Outcome(ending.value, seconds, transcript, fault, billed)
         return partial(self._live.conclude, self._job, outcome)
+
+    def _billed_seconds(self) -> int:
+        """The vendor's session, as it reports it, else by our clock; at most what is held."""
+        lasted = int(self._clock.monotonic() - self._meter.began)
+        if self._reported is not None and self._reported.session_seconds is not None:
+            lasted = self._reported.session_seconds
+        return min(lasted, self._meter.seconds)
 
     async def _say_goodbye(self, ending: Ending, job: Job | None) -> None:
         log.info(

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from service.core.settings import Section, Sections, more_than, setting
 from service.ledger.settings import LedgerSettings
 
+# AssemblyAI ends a session after three hours by its own clock, which starts first (its error 3008).
+MAX_SECONDS = 10_700
+
 
 @dataclass(frozen=True, kw_only=True)
 class LiveSettings(Section):
@@ -15,7 +18,9 @@ class LiveSettings(Section):
     live_host: str = setting("127.0.0.1", "address that the relay listens on")
     live_port: int = setting(8080, "port of the relay")
     live_slice_seconds: int = setting(120, "how much of a live session is held at once", minimum=30)
-    live_max_seconds: int = setting(10_800, "longest live session", minimum=60)
+    live_max_seconds: int = setting(
+        10_700, "longest live session; AssemblyAI's own end after three hours", minimum=60
+    )
     live_ticket_seconds: float = setting(60.0, "how long a ticket can begin a live session")
     live_idle_seconds: int = setting(
         30, "how far audio may fall behind before its live session ends", minimum=5
@@ -38,6 +43,8 @@ class LiveSettings(Section):
         needed = 2 * ledger.transaction_deadline_seconds + 20
         what = "twice TRANSACTION_DEADLINE_SECONDS + 20"
         yield from more_than([("LIVE_GRACE_SECONDS", self.live_grace_seconds, what, needed)])
+        if self.live_max_seconds > MAX_SECONDS:
+            yield f"LIVE_MAX_SECONDS must not be more than {MAX_SECONDS}"
         if self.live_max_seconds < self.live_slice_seconds:
             yield "LIVE_MAX_SECONDS must not be less than LIVE_SLICE_SECONDS"
         if self.user_live_connections > self.live_connections:

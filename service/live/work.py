@@ -22,7 +22,6 @@ from service.live.entities import (
     MIN_SECONDS,
     Ending,
     LiveBody,
-    LiveFailure,
     has_transcript,
 )
 from service.live.schemas import EXAMPLE_REQUEST, LiveJobSchema, LiveRequestSchema
@@ -180,13 +179,13 @@ class LiveTranscribing:
         charge = Charge(amount, usage, self._provider_cost(job, usage))
         return Verdict(charge, result, None, str(facts.get("fault", "")))
 
-    def lost(self, job: Job, ending: str, seconds: int) -> Verdict:
-        """What so much audio means that its vendor returned nothing for: free, and a loss of the
-        house by our own count. It is not stored: a worker that settles instead of a dead relay
+    def lost(self, job: Job, ending: str, seconds: int, failure: str) -> Verdict:
+        """What so much of a vendor's time means that brought its user nothing: free, and a loss of
+        the house by our own count. It is not stored: a worker that settles instead of a dead relay
         returns the credits, too."""
         usage = {Counter.MILLISECONDS.value: seconds * 1000}
         verdict = self.judged(job, StoredVerdict(usage, "", {"ending": ending}))
-        return replace(verdict, failure=LiveFailure.SESSION_BROKE_OFF)
+        return replace(verdict, failure=failure)
 
     def payload_faults(self, payload: Facts) -> Iterable[str]:
         return payload_faults(payload)

@@ -19,6 +19,8 @@ TOUCHED = (
     "gunicorn.access",
     "gunicorn.error",
     "urllib3",
+    "websockets",
+    "websockets.client",
     "werkzeug",
 )
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMTAifQ.c2lnbmF0dXJl"
@@ -337,3 +339,12 @@ def test_a_stream_that_cannot_be_written_stops_no_one(style: str) -> None:
     configure("INFO", style, Full())
     structlog.get_logger().info("answered")
     logging.getLogger("other").warning("answered")
+
+
+def test_what_the_live_socket_sends_is_not_logged_at_the_lowest_level() -> None:
+    """Its library logs the header with the key, and every word."""
+    out = io.StringIO()
+    configure("DEBUG", "json", out)
+    logging.getLogger("websockets.client").debug("> Authorization: %s", "0123456789abcdef")
+    logging.getLogger("asyncio").debug("Using selector: %s", "EpollSelector")
+    assert out.getvalue() == ""

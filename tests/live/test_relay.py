@@ -86,6 +86,41 @@ def test_credits_that_end_in_the_middle_end_the_session_with_a_code_of_its_own(
     assert world.is_whole()
 
 
+def test_a_day_s_limit_ends_the_session_with_another_code_than_a_lack_of_credits(
+    sockets: SpeechSockets,
+) -> None:
+    world = make_world(sockets, max_credits_per_day=Decimal("0.021"))
+
+    async def talk() -> int:
+        async with world.serving(), world.caller(world.ticket()) as caller:
+            await caller.ready()
+            await caller.speak(100)
+            assert (await caller.until("ending"))["secondsLeft"] > 0
+            return await caller.speak_to_the_end()
+
+    assert asyncio.run(talk()) == 4403
+    (job,) = world.jobs()
+    assert job.result is not None
+    assert (job.result["ending"], job.held) == ("extension_refused", 20)
+    assert world.is_whole()
+
+
+def test_a_session_at_its_limit_is_not_extended_any_more(sockets: SpeechSockets) -> None:
+    world = make_world(sockets, limits={"max_seconds": 120}, live_max_seconds=120)
+
+    async def talk() -> int:
+        async with world.serving(), world.caller(world.ticket()) as caller:
+            await caller.ready()
+            await caller.speak(118)
+            return await caller.speak_to_the_end()
+
+    assert asyncio.run(talk()) == 4413
+    (job,) = world.jobs()
+    assert job.result is not None
+    assert (job.result["ending"], job.held) == ("too_long", 20)
+    assert world.is_whole()
+
+
 def test_without_credits_nothing_is_begun(sockets: SpeechSockets) -> None:
     world = make_world(sockets, welcome_credits=Decimal("0.002"))
     world.sessions.reset()
@@ -213,6 +248,26 @@ def test_a_client_that_leaves_at_once_is_free(world: RelayWorld) -> None:
     asyncio.run(talk())
     (job,) = world.jobs()
     assert (job.failure, job.captured) == ("NOTHING_RELAYED", 0)
+    assert world.is_whole()
+
+
+def test_a_client_that_sends_nothing_costs_the_house_what_the_vendor_bills(
+    world: RelayWorld,
+) -> None:
+    """It pays nothing, but not for ever: the day's limit of losses counts it."""
+
+    async def talk() -> int:
+        async with world.serving(), world.caller(world.ticket()) as caller:
+            await caller.ready()
+            world.clock.advance(31.0)
+            return await caller.closed()
+
+    assert asyncio.run(talk()) == 4408
+    (job,) = world.jobs()
+    wallet = world.harness.ledger.read_snapshot("ann").wallet
+    assert (job.failure, job.captured, job.house_loss) == ("NOTHING_RELAYED", 0, 6)
+    assert wallet is not None
+    assert (wallet.held, wallet.loss_today) == (0, 6)
     assert world.is_whole()
 
 

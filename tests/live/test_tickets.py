@@ -41,9 +41,10 @@ def test_a_ticket_says_whose_it_is_and_for_what() -> None:
     assert expires_at == 1_790_000_060_000
 
 
-def test_a_ticket_of_long_names_is_short_enough_for_a_header() -> None:
+@pytest.mark.parametrize("letter", ["f", "é", "指", "😀"])
+def test_a_ticket_of_long_names_is_short_enough_for_a_header(letter: str) -> None:
     who = replace(ANN, subject="s" * 255, email="e" * 254)
-    ticket, _ = tickets(FakeClock()).issue(replace(NEW, principal=who, fingerprint="f" * 512))
+    ticket, _ = tickets(FakeClock()).issue(replace(NEW, principal=who, fingerprint=letter * 512))
     assert len(ticket) < MAX_TICKET
     assert tickets(FakeClock()).open(ticket)[1].principal == who
 

@@ -77,7 +77,9 @@ class AssemblyAiSpeech:
                 self._report(request.job_id, str(status))
                 if status == 429:
                     raise SpeechRefused(RejectionReason.BUSY) from None
-                if status == 401 and not is_last and self._credentials.renew():
+                # In a thread, since another may hold the keys' lock while it reads the secret.
+                renew = self._credentials.renew
+                if status == 401 and not is_last and await asyncio.to_thread(renew):
                     continue
                 if status in (401, 403):
                     self._metrics.count(Metric.PROVIDER_REFUSES_US, provider=self.name)

@@ -43,8 +43,8 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "copy-made-anew-each-time",
         COPIES,
-        "videos.copies:Copies._size",
-        "return self._bucket.head(key).size",
+        "videos.copies:Copies._copy",
+        "return self._found(key)",
         "return self._copied(key, url)",
     ),
     mutant(
