@@ -24,6 +24,7 @@ from service.live.work import LiveTranscribing
 from service.providers.assemblyai.settings import AssemblyAiSettings
 from service.providers.speech import SpeechProvider
 from service.results.operations import Results
+from service.transcription.deletions import Deletions
 from service.web.origins import Origin
 from service.web.settings import WebSettings
 
@@ -46,6 +47,7 @@ def build(core: Core, parts: Parts) -> Feature:
         settings.live_grace_seconds,
     )
     parts.get(Operations).register_session(work)
+    parts.get(Deletions).register(data.remove_of_job)
     cipher = TokenCipher(core.keyring.token_keys)
     live = Live(
         parts.get(Jobs),

@@ -47,9 +47,10 @@ def read_segments(table: Table, data_keys: DataKeys, job: Job) -> Iterator[Segme
             raise DataUnreadable from None
 
 
-def segment_keys(table: Table, user_id: str) -> Iterator[Key]:
-    """All segments of a user."""
-    return (Key.of_item(item) for item in _items(table, user_id, keys.SEGMENT_PREFIX))
+def segment_keys(table: Table, user_id: str, job_id: str = "") -> Iterator[Key]:
+    """All segments of a user, or those of one session."""
+    prefix = keys.of_job(job_id) if job_id else keys.SEGMENT_PREFIX
+    return (Key.of_item(item) for item in _items(table, user_id, prefix))
 
 
 def removal(key: Key) -> Delete:

@@ -1,9 +1,14 @@
 """What the audit proves of a transcription's job beyond what is true of every job: its payload and
-its result are of the form that `transcription.work` writes."""
+its result are of the form that `transcription.work` writes; and of deletions, that this service has
+begun each and that each is due."""
 
 from collections.abc import Iterator
 
 from service.jobs.work import Facts
+from service.storage.checks import ItemCheck
+from service.storage.codec import Item
+from service.storage.keys import DUE_INDEX_ATTRIBUTES
+from service.transcription import keys, store
 from service.transcription.entities import MAX_MINUTES
 
 
@@ -30,3 +35,15 @@ def result_faults(result: Facts) -> Iterator[str]:
         yield "its audioSeconds is not a number of seconds"
     if not isinstance(result.get("language", ""), str):
         yield "its language is not text"
+
+
+def deletion_check(mac_key: bytes) -> ItemCheck:
+    def faults(item: Item) -> Iterator[str]:
+        deletion = store.deletion_from(item)
+        if not deletion.is_sealed(mac_key):
+            yield "is not as this service wrote it (its MAC does not hold)"
+        due = keys.DUE_DELETIONS.index(deletion.job_id, deletion.due_at)
+        if due != {name: item.get(name) for name in DUE_INDEX_ATTRIBUTES}:
+            yield "its index attributes are not those of its shard and time"
+
+    return ItemCheck(keys.DELETION, faults)

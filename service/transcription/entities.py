@@ -1,12 +1,13 @@
 """A request for a transcript, what may go wrong with it, and the transcript itself. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from service.core.errors import Conflict, InvalidRequest
 from service.core.principal import Principal
+from service.core.seals import holds, seal
 from service.jobs.entities import Failure, ProviderBusy, ProviderUnavailable
 from service.jobs.work import FailureText
 from service.ledger.entities import EXAMPLE_JOB
@@ -15,6 +16,8 @@ from service.providers.base import RejectionReason
 # AssemblyAI takes recordings of up to ten hours.
 MAX_MINUTES = 600
 DEFAULT_MINUTES = 60
+_MIN_PAUSE_MILLISECONDS = 5_000
+_MAX_PAUSE_MILLISECONDS = 15 * 60_000
 MAX_WORDS = 250_000
 _MAX_MILLISECONDS = 7 * 24 * 3600 * 1000
 _MAX_SPEAKER = 16
@@ -122,7 +125,8 @@ class AudioUrlRefused(InvalidRequest):
 class NoTranscript(Conflict):
     code = "NO_TRANSCRIPT"
     summary = (
-        "There is no transcript in this form: none was named, or its job has not delivered one."
+        "There is no transcript in this form: none was named, its job has not delivered one, or it "
+        "was deleted."
     )
     details_example: ClassVar[Mapping[str, object]] = {"status": "SUBMITTED"}
     advice = (
@@ -130,6 +134,50 @@ class NoTranscript(Conflict):
         "without its words; it can be had as `json` and `text`. A catch-up needs the "
         "`transcriptId` of one in which something is said."
     )
+
+
+class TranscriptionNotEnded(Conflict):
+    code = "TRANSCRIPTION_NOT_ENDED"
+    summary = (
+        "A transcript can be deleted once its job has ended and nothing more of it can arrive."
+    )
+    details_example: ClassVar[Mapping[str, object]] = {"status": "SUBMITTED"}
+    advice = (
+        "Wait until the job has ended. One that is FAILED may still deliver for a day where its "
+        "provider has not reported an outcome; try again then."
+    )
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A transcript that its user has deleted, as far as that is not done everywhere. `due_at` is
+    the time of the next attempt; times are epoch milliseconds. `mac` covers what was requested."""
+
+    user_id: str
+    job_id: str
+    requested_at: int
+    due_at: int
+    mac: str = ""
+
+    def sealed(self, mac_key: bytes) -> "Deletion":
+        return replace(self, mac=seal(self._facts(), mac_key))
+
+    def is_sealed(self, mac_key: bytes) -> bool:
+        """Whether this service wrote it so: nothing is deleted because a table editor wants it."""
+        return holds(self.mac, self._facts(), mac_key)
+
+    def _facts(self) -> list[object]:
+        return ["transcript deletion", self.user_id, self.job_id, self.requested_at]
+
+    def age_milliseconds(self, now: int) -> int:
+        return max(0, now - self.requested_at)
+
+    def claimed(self, now: int) -> "Deletion":
+        """As it stands while an attempt is made: if that fails, the next one is made then. The
+        pause is a quarter of its age, within bounds."""
+        quarter = self.age_milliseconds(now) // 4
+        pause = min(max(quarter, _MIN_PAUSE_MILLISECONDS), _MAX_PAUSE_MILLISECONDS)
+        return replace(self, due_at=now + pause)
 
 
 FAILURES: Mapping[str, FailureText] = {

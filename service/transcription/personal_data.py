@@ -8,6 +8,8 @@ from service.catalog.entities import TRANSCRIPTION
 from service.core.erasure import DependencyUnavailable, ErasureStep, StepOutcome
 from service.jobs.operations import Jobs
 from service.providers.base import TranscriptionProvider
+from service.storage.table import Table
+from service.transcription import store
 
 PAGE = 100
 
@@ -19,7 +21,8 @@ class TranscriptNotDeleted(DependencyUnavailable):
 class TranscriptData:
     """The transcripts of a user at the vendor."""
 
-    def __init__(self, jobs: Jobs, vendor: TranscriptionProvider) -> None:
+    def __init__(self, table: Table, jobs: Jobs, vendor: TranscriptionProvider) -> None:
+        self._table = table
         self._jobs = jobs
         self._vendor = vendor
 
@@ -29,10 +32,13 @@ class TranscriptData:
 
     def remove(self, user_id: str) -> StepOutcome:
         """Deletes each transcript that the vendor has taken on; its id stays with the job, so that
-        this can be repeated. Raises `TranscriptNotDeleted` and `StorageUnavailable`."""
+        this can be repeated. Deletions of single ones are done with that. Raises
+        `TranscriptNotDeleted` and `StorageUnavailable`."""
         for task_id in self._task_ids(user_id):
             if not self._vendor.delete(task_id):
                 raise TranscriptNotDeleted
+        for key in list(store.keys_of_user(self._table, user_id)):
+            self._table.write(store.removal(key))
         return StepOutcome.DONE
 
     def _task_ids(self, user_id: str) -> Iterator[str]:

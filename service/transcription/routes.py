@@ -17,7 +17,12 @@ from service.jobs.work import Operations
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
-from service.transcription.entities import AudioRejected, NewTranscription, NoTranscript
+from service.transcription.entities import (
+    AudioRejected,
+    NewTranscription,
+    NoTranscript,
+    TranscriptionNotEnded,
+)
 from service.transcription.operations import Transcription, Transcriptions
 from service.transcription.schemas import (
     TranscriptionJobSchema,
@@ -76,6 +81,14 @@ GET_TRANSCRIPTION = Endpoint(
         DataUnreadable,
     ),
 )
+DELETE_TRANSCRIPTION = Endpoint(
+    access=Access.USER,
+    summary="Delete a transcript",
+    operation_id="deleteTranscription",
+    description="Deletes what was transcribed, in every form, and AssemblyAI's copy soon after. "
+    "The job and what it cost stay; its transcript is null from then on. Again without effect.",
+    errors=(JobNotFound, TranscriptionNotEnded, StorageUnavailable, DataUnreadable),
+)
 
 
 def transcription_blueprint(transcriptions: Transcriptions, operations: Operations) -> Blueprint:
@@ -108,6 +121,12 @@ def transcription_blueprint(transcriptions: Transcriptions, operations: Operatio
             body = job_body(found.job, operations)
             return success(body | {"transcript": transcript_body(found.transcript)})
         return _as_text(found, form)
+
+    @blueprint.delete("/transcriptions/<transcript:job_id>")
+    @endpoint(DELETE_TRANSCRIPTION)
+    def delete_transcription(principal: Principal, job_id: str) -> Response:
+        transcriptions.delete(principal.subject, job_id)
+        return success(None)
 
     return blueprint
 

@@ -289,6 +289,7 @@ USES_EXTRA = {
     ("text", "settings"): {"models"},
     ("text", "sweeps"): {"runs", "verdicts"},
     ("videos", "operations"): {"images"},
+    **{("transcription", name): {"deletions"} for name in ("operations", "sweeps")},
     ("transcription", "routes"): {"subtitles", "work"},
     ("live", "operations"): {"slices", "tickets", "utterances", "work"},
     ("live", "routes"): {"work"},

@@ -30,6 +30,6 @@ EXTRA_ACROSS = {
     *(("jobs", "settlement"), ("jobs", "settlement_terms"), ("jobs", "event_schemas")),
     *(("jobs", "paid_routes"), ("jobs", "extensions"), ("sessions", "minting")),
     *(("text", "event_schemas"), ("text", "runs"), ("text", "models")),
-    ("text", "schemas"),
+    *(("text", "schemas"), ("transcription", "deletions")),
     *(("analytics", "closed_days"), ("analytics", "figures"), ("ledger", "history_lines")),
 }

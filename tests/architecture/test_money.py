@@ -54,7 +54,7 @@ def test_only_an_erasure_and_an_operators_repair_take_items_away() -> None:
         *("users/personal_data.py", "notifications/personal_data.py", "passwords/store.py"),
         *("entitlements/personal_data.py", "billing/personal_data.py"),
         *("billing/top_up_feature.py", "results/store.py", "uploads/personal_data.py"),
-        "live/store.py",
+        *("live/store.py", "transcription/store.py"),
     }
     assert deleting == {*plans, *undoing, *erasures, "ledger/store.py"}
     repairing = {

@@ -59,6 +59,7 @@ EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
     ("jobs", "waiting"): {"keys", "store"},
     ("jobs", "search"): {"entities", "job_ids", "keys", "store"},
     ("jobs", "report"): {"entities", "search"},
+    ("transcription", "deletions"): {"entities", "store"},
     ("transcription", "subtitles"): {"entities"},
     ("transcription", "work"): {"checks", "entities", "schemas"},
 }

@@ -20,6 +20,7 @@ REMOVED = {
     "top-up": "top_up",
     "entitlement": "entitlement",
     "segment": "live_segments",
+    "transcript deletion": "transcripts_at_vendor",
     "upload": "uploads",
     "uploads begun": "uploads",
 }

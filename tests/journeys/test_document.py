@@ -152,6 +152,7 @@ OPERATION_IDS = {
     *("eraseAccount", "getErasure", "exportAccount"),
     *("eraseUser", "listErasures"),
     *("createCatchUp", "createTranscription", "createTranscriptionTicket"),
+    "deleteTranscription",
     "createVideo",
     "getVideoFile",
     *("createUpload", "completeUpload"),

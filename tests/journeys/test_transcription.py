@@ -9,6 +9,8 @@ import requests
 
 from service.audit.operations import Auditor
 from service.core.settings import Secret
+from service.transcription.deletions import Deletions
+from service.transcription.sweeps import DueDeletions
 from tests.stack.live_stack import LiveStack
 
 ON = {
@@ -77,6 +79,21 @@ def test_a_recording_becomes_text_and_subtitles(stack: LiveStack) -> None:
         200,
         "secret-of-callbacks",
     )
+    assert stack.parts.get(Auditor).audit().violations == ()
+
+
+def test_a_deleted_transcript_is_gone_here_and_at_the_vendor(stack: LiveStack) -> None:
+    job_id = posted(stack)
+    before = stack.settled(job_id)
+    path = f"/transcriptions/{job_id}"
+    for _ in range(2):
+        assert stack.call("DELETE", path, stack.token("ann")).status_code == 200
+    shown = stack.get(path).json()["data"]
+    assert (shown["transcript"], shown["credits"]) == (None, before["credits"])
+    assert stack.get(f"{path}?format=srt").json()["code"] == "NO_TRANSCRIPT"
+    DueDeletions(stack.parts.get(Deletions), lambda: False).run_once()
+    stack.until(lambda: stack.journal("delete", "assemblyai") != [])
+    assert stack.journal("delete", "assemblyai")[0]["status"] == 200
     assert stack.parts.get(Auditor).audit().violations == ()
 
 

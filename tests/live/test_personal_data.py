@@ -1,9 +1,13 @@
 """What is said in a session is its user's alone, and goes with them."""
 
+import pytest
+
 from service.erasure.operations import Erasures
 from service.live.keys import SEGMENT_PREFIX
 from service.storage.keys import Key
 from service.storage.writes import Update, When
+from service.transcription.entities import TranscriptionNotEnded
+from service.transcription.operations import Transcriptions
 from tests.live.relay_world import RelayWorld
 from tests.live.test_dead_relays import opened, segment
 
@@ -50,4 +54,26 @@ def test_an_erasure_waits_for_an_open_session_and_takes_its_segments(world: Rela
     assert segments(world) == []
     job = world.job(session.job.job_id)
     assert (job.captured, job.erased_at is not None) == (4, True)
+    assert [each.what for each in world.harness.audit().violations] == []
+
+
+def test_a_deleted_session_leaves_neither_transcript_nor_segments(world: RelayWorld) -> None:
+    """What is said in another session stays."""
+    transcriptions = world.harness.parts.get(Transcriptions)
+    sessions = [opened(world), opened(world)]
+    for session in sessions:
+        world.live.save(session.job, segment(0, 20, "one"))
+    job_id, other = (session.job.job_id for session in sessions)
+    with pytest.raises(TranscriptionNotEnded):
+        transcriptions.delete("ann", job_id)
+    world.worker(300)
+    job = world.job(job_id)
+    assert (job.is_open, transcriptions.get("ann", job_id).transcript is None) == (False, False)
+    assert len(segments(world)) == 2
+    transcriptions.delete("ann", job_id)
+    assert transcriptions.get("ann", job_id).transcript is None
+    world.worker(60)
+    assert [other in str(item["SK"]) for item in segments(world)] == [True]
+    assert transcriptions.get("ann", other).transcript is not None
+    assert world.job(job_id) == job
     assert [each.what for each in world.harness.audit().violations] == []

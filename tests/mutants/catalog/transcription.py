@@ -6,6 +6,7 @@ MONEY = "tests/transcription/test_money.py"
 COST = "tests/transcription/test_cost.py"
 RESULTS = "tests/results/test_operations.py"
 CHECKS = "tests/results/test_checks.py"
+DELETIONS = "tests/transcription/test_deletions.py"
 VENDOR = "tests/providers/assemblyai/test_client.py"
 _LENGTH = "return None if S > M else S * 1000"
 
@@ -108,5 +109,47 @@ MUTANTS: tuple[Mutant, ...] = (
         "results.checks:_charges_nothing",
         "return X",
         "return False",
+    ),
+    mutant(
+        "open-transcript-deleted",
+        DELETIONS,
+        "transcription.deletions:Deletions.begin",
+        "job.is_open or job.watch_until is not None",
+        "False",
+    ),
+    mutant(
+        "late-transcript-after-its-deletion",
+        DELETIONS,
+        "transcription.deletions:Deletions.begin",
+        "job.is_open or job.watch_until is not None",
+        "job.is_open",
+    ),
+    mutant(
+        "transcript-left-at-the-vendor",
+        DELETIONS,
+        "transcription.deletions:Deletions.carry_on",
+        "not self._removed(deletion)",
+        "self._removed(deletion) is None",
+    ),
+    mutant(
+        "forged-deletion-carried-out",
+        DELETIONS,
+        "transcription.deletions:Deletions.carry_on",
+        "not deletion.is_sealed(K)",
+        "False",
+    ),
+    mutant(
+        "worker-leaves-the-content",
+        DELETIONS,
+        "transcription.deletions:Deletions._removed",
+        "self._results.erase_content(P, J)",
+        "None",
+    ),
+    mutant(
+        "segments-of-a-deleted-session",
+        "tests/live/test_personal_data.py",
+        "transcription.deletions:Deletions._removed",
+        "remove(P, J)",
+        "None",
     ),
 )
