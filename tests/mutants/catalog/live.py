@@ -124,7 +124,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "loss-of-a-broken-session-charged",
         DEAD,
         "live.work:LiveTranscribing.lost",
-        "replace(V, failure=LiveFailure.SESSION_BROKE_OFF)",
+        "replace(V, failure=failure)",
         "V",
     ),
     mutant(
