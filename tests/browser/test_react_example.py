@@ -208,10 +208,12 @@ def test_a_user_buys_credits_in_the_page_and_sees_them_on_return(
 ) -> None:
     known_user(example, "ivy", spent=WELCOME_CREDITS)
     sign_in(page, example, "ivy")
-    label = button("Buy 525 credits for $44.90")
-    page.wait(label)
-    page.evaluate(f"({label}).click()")
-    page.wait('document.querySelector("iframe")?.style.height')
+    shown = 'document.querySelector("iframe")?.style.height'
+    for label in (button("Buy 100 credits for $9.90"), button("Buy 525 credits for $44.90")):
+        page.wait(label)
+        page.evaluate(f"({label}).click()")
+        page.wait(f"{shown} && document.querySelector('iframe').src !== window.lastPage")
+        page.evaluate("window.lastPage = document.querySelector('iframe').src")
     in_frame(page, choose("4242424242424242"))
     page.wait('location.search.includes("order_id=ord_") && document.readyState === "complete"')
     wait_for_text(page, "Sign in again to see your purchase.")

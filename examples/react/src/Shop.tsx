@@ -15,6 +15,8 @@ export function Shop({ farebox, onChange, onProblem }: Props) {
   const [secret, setSecret] = useState("");
   const [outcome, setOutcome] = useState("");
   const place = useRef<HTMLDivElement>(null);
+  // Stripe allows one payment page at a time: the next waits until the last is gone.
+  const gone = useRef<Promise<void>>(Promise.resolve());
 
   useEffect(() => {
     farebox.packages().then(setPackages, onProblem);
@@ -36,9 +38,12 @@ export function Shop({ farebox, onChange, onProblem }: Props) {
 
   useEffect(() => {
     if (!secret) return;
-    const shown = showCheckout(secret, place.current!);
+    const here = place.current!;
+    const shown = gone.current.then(() => showCheckout(secret, here));
     shown.catch(onProblem);
-    return () => void shown.then((page) => page.destroy(), () => {});
+    return () => {
+      gone.current = shown.then((page) => page.destroy(), () => {});
+    };
   }, [secret, onProblem]);
 
   const buy = (packageId: string) => {
@@ -70,5 +75,7 @@ function priceOf({ amountCents, currency }: Package): string {
 function outcomeOf(order: Order): string {
   if (order.status === "paid") return `Thank you: ${order.credits} credits are in your wallet.`;
   if (isUnpaid(order)) return "Your payment is on its way. The credits come as soon as it has arrived.";
+  if (order.status === "refunded") return "This purchase was paid back.";
+  if (order.status === "partially_refunded") return "This purchase was paid back in part.";
   return "This purchase was not paid. Nothing was bought.";
 }

@@ -8,12 +8,15 @@
   const base = document.currentScript.src.replace(/\/js(\?.*)?$/, "");
   const origin = new URL(base).origin;
 
+  let page;
+
   const createEmbeddedCheckoutPage = async ({ clientSecret, fetchClientSecret, onComplete } = {}) => {
     const secret = clientSecret ?? (await fetchClientSecret?.());
     if (typeof secret !== "string" || !secret.includes("_secret_")) {
       throw new Error("createEmbeddedCheckoutPage needs the client secret of a checkout session.");
     }
-    const frame = document.createElement("iframe");
+    if (page) throw new Error("You cannot have multiple Embedded Checkout objects.");
+    const frame = (page = document.createElement("iframe"));
     frame.title = "Payment";
     frame.src = `${base}/pay/${secret.split("_secret_")[0]}?embedded#${secret}`;
     frame.style.cssText = "width: 100%; min-height: 26rem; border: 0; color-scheme: normal";
@@ -41,7 +44,10 @@
         element.append(frame);
       },
       unmount,
-      destroy: unmount,
+      destroy() {
+        unmount();
+        page = undefined;
+      },
     };
   };
 
