@@ -9,7 +9,7 @@ from service.core.principal import PASSWORD_PREFIX, Principal
 from service.entitlements.operations import Entitlements
 from service.identity.freshness import FreshSignIns
 from service.ledger.balances import Balances
-from service.ledger.entities import check_wallet
+from service.ledger.entities import UserNotFound, check_wallet
 from service.sessions.entities import SessionEnd
 from service.sessions.operations import Sessions
 from service.storage.codec import Item
@@ -58,6 +58,13 @@ class Accounts:
     def get(self, principal: Principal) -> Account:
         """What it needs is read in one call, but for a password's login and linked identities.
         Raises `AccountClosed`, `StorageUnavailable`, `DataKeyUnavailable` and `DataUnreadable`."""
+        try:
+            return self._read(principal)
+        except UserNotFound:
+            # One call is not one moment: the wallet was there already, and the profile not yet.
+            return self._read(principal)
+
+    def _read(self, principal: Principal) -> Account:
         user_id = principal.subject
         password, tier = self._passwords.key_of(user_id), self._entitlements.key_of(user_id)
         has_password = user_id.startswith(PASSWORD_PREFIX)

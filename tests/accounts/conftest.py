@@ -17,6 +17,7 @@ from service.passwords import keys
 from service.sessions.operations import Sessions
 from service.storage.codec import Item
 from service.storage.keys import Key
+from service.storage.table import Table
 from service.users.linking import Identities
 from service.web.errors import register_errors
 from tests.doubles.people import google
@@ -54,13 +55,13 @@ class LoginsByUser:
 class Api:
     """Sends requests as `caller`."""
 
-    def __init__(self, world: ServiceHarness) -> None:
+    def __init__(self, world: ServiceHarness, table: Table | None = None) -> None:
         self.world = world
         self.caller = ANN
         self.tokens = TokensByName()
         self.password_logins: dict[str, int] = {}
         accounts = Accounts(
-            Balances(world.table, world.clock),
+            Balances(table or world.table, world.clock),
             world.parts.get(Identities),
             world.parts.get(Sessions),
             self.tokens,

@@ -1,5 +1,6 @@
 """`GET /me`, and the identities that one account is signed in with."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,15 @@ from service.ledger import keys as ledger_keys
 from service.ledger.entities import WalletStatus
 from service.sessions.entities import RefreshTokenRejected
 from service.sessions.operations import Sessions
-from service.storage.table import StorageUnavailable
+from service.storage.codec import Item
+from service.storage.keys import Key
+from service.storage.table import StorageUnavailable, Table
 from service.storage.writes import Update, When
+from service.users import keys as user_keys
 from service.users.linking import Identities
 from tests.accounts.conftest import ANN, MAX_AGE_SECONDS, Api
 from tests.doubles.people import CAT, PAM, cognito, google, session
+from tests.doubles.service_harness import ServiceHarness
 from tests.entitlements.test_entities import subscription
 
 UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -26,6 +31,26 @@ def sign_up(api: Api, device: str | None = "phone") -> None:
     world = api.world
     digests = None if device is None else world.users.digests(device)
     world.users.sign_up(api.caller, digests)
+
+
+class ReadDuringSignUp(Table):
+    """Returns the profile as it was before the sign-up, once, and all else as it is after."""
+
+    def __init__(self, table: Table) -> None:
+        self.__dict__.update(table.__dict__)
+        self.reads = 0
+
+    def get_each(self, keys: Sequence[Key]) -> dict[Key, Item | None]:
+        self.reads += 1
+        before = {user_keys.profile("ann")} if self.reads == 1 else set()
+        return {k: None if k in before else v for k, v in super().get_each(keys).items()}
+
+
+def test_an_account_that_is_read_during_its_sign_up_is_there(world: ServiceHarness) -> None:
+    table = ReadDuringSignUp(world.table)
+    api = Api(world, table)
+    sign_up(api)
+    assert (api.send("GET", "/me")[0], table.reads) == (200, 2)
 
 
 def other(api: Api, *, seconds_ago: float | None = 0) -> str:
