@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from service.core.settings import Section, Sections, more_than, setting
 from service.ledger.settings import LedgerSettings
+from service.providers.assemblyai.settings import AssemblyAiSettings
 
 # AssemblyAI ends a session after three hours by its own clock, which starts first (its error 3008).
 MAX_SECONDS = 10_700
@@ -39,6 +40,9 @@ class LiveSettings(Section):
     )
 
     def rules(self, settings: Sections) -> Iterator[str]:
+        """Of what is offered alone: no other process is kept from starting."""
+        if not settings.section(AssemblyAiSettings).is_configured:
+            return
         ledger = settings.section(LedgerSettings)
         needed = 2 * ledger.transaction_deadline_seconds + 20
         what = "twice TRANSACTION_DEADLINE_SECONDS + 20"

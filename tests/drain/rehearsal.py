@@ -285,7 +285,6 @@ def _settings(dynamodb: str, simulators: str, public_url: str) -> dict[str, str]
         "DYNAMODB_CONNECT_TIMEOUT_SECONDS": "10",
         "DYNAMODB_READ_TIMEOUT_SECONDS": "10",
         "TRANSACTION_DEADLINE_SECONDS": "20",
-        "LIVE_GRACE_SECONDS": "90",
         "KLING_CREATE_SECONDS": "20",
         "SUBMIT_SECONDS": "64.1",
         "POLL_MIN_SECONDS": "0.5",
