@@ -3,7 +3,7 @@ transcripts are configured."""
 
 from service.catalog.operations import Catalog
 from service.catch_up.calling import Maker
-from service.catch_up.operations import CatchUpLimits, CatchUps, Start
+from service.catch_up.operations import CatchUpLimits, CatchUps
 from service.catch_up.routes import catch_up_blueprint
 from service.catch_up.settings import CatchUpSettings
 from service.catch_up.stored import CatchUpResults
@@ -19,6 +19,7 @@ from service.providers.generation import TextProviders
 from service.providers.twitch.settings import TwitchSettings
 from service.results.operations import Results
 from service.text.models import MODELS, TextModel
+from service.text.owners import Start
 from service.text.runs import Runs
 
 

@@ -15,7 +15,8 @@ from service.text.calling import Caller
 from service.text.entities import TextBody
 from service.text.history import History
 from service.text.models import MODELS, TextModel
-from service.text.operations import Start, Text, TextLimits
+from service.text.operations import Text, TextLimits
+from service.text.owners import Start
 from service.text.routes import text_blueprint
 from service.text.runs import Runs
 from service.text.settings import TextSettings

@@ -1,31 +1,24 @@
 """The verbs on texts: write one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import structlog
-
 from service.core.clock import Clock
-from service.core.errors import FareboxError
-from service.core.shares import Shares
-from service.jobs.entities import Failure, Job, JobRequest
+from service.jobs.entities import Job, JobRequest
 from service.jobs.operations import Begun, Jobs, Submission
 from service.jobs.work import Operations
 from service.text.calling import Caller
-from service.text.entities import NewText, UnknownModel
+from service.text.entities import NewText, TextSaturated, TooManyTexts, UnknownModel
 from service.text.models import TextModel
-from service.text.runs import Run, RunPlace, Runs
-
-log = structlog.get_logger()
+from service.text.owners import Owners, Place, PlaceRefusals, Start
+from service.text.runs import Run, Runs
 
 # How long a request without a stream waits for its text: less than the balancer lets a connection
 # be silent, 60 seconds.
 SILENT_SECONDS = 45.0
 # When to fetch a text that took longer.
 RETRY_SECONDS = 2
-
-Start = Callable[[Callable[[], None]], None]
 
 
 @dataclass(frozen=True)
@@ -59,11 +52,10 @@ class Text:
         self._operations = operations
         self._callers = dict(callers)
         self._default_model = default_model
-        self._runs = runs
         self._clock = clock
         self._limits = limits
-        self._start = start
-        self._shares = Shares(limits.places, limits.places_of_user)
+        refusals = PlaceRefusals(TextSaturated, TooManyTexts)
+        self._owners = Owners(jobs, runs, start, limits.places, limits.places_of_user, refusals)
 
     def generate(self, new: NewText) -> Run | Submission:
         """Holds the most that the text can cost and begins to have it written: the run can be read
@@ -82,7 +74,7 @@ class Text:
         # Another model's work refuses a name that is not offered, but first `jobs` reads the key.
         default = self._callers[self._default_model]
         caller = self._callers.get(new.body.model or "", default)
-        place = RunPlace(self._shares, new.principal.subject, self._limits.places_of_user)
+        place = self._owners.place(new.principal.subject)
         request = JobRequest(
             actor=new.principal,
             operation=caller.operation,
@@ -115,38 +107,8 @@ class Text:
             raise refusal
         return job
 
-    def _began(self, caller: Caller, place: RunPlace, until: float, begun: Begun) -> Run:
+    def _began(self, caller: Caller, place: Place, until: float, begun: Begun) -> Run:
         """From here on the call goes on whatever becomes of the request."""
         run = Run(begun.held.job, until, begun.held.remaining)
-        structlog.contextvars.bind_contextvars(job_id=run.job.job_id)
-        place.is_kept = True
-        self._runs.add(run)
-        try:
-            self._start(partial(self._make, caller, place, run, begun))
-        except RuntimeError:
-            # No thread is left: nothing was sent.
-            log.exception("text_not_started", job_id=run.job.job_id)
-            self._over(run, place, self._declined(run.job))
+        self._owners.own(run, place, partial(caller.call, run, begun.body))
         return run
-
-    def _make(self, caller: Caller, place: RunPlace, run: Run, begun: Begun) -> None:
-        with structlog.contextvars.bound_contextvars(job_id=run.job.job_id):
-            job = run.job
-            try:
-                job = caller.call(run, begun.body)
-            except Exception:
-                log.exception("text_not_made", job_id=job.job_id)
-            finally:
-                self._over(run, place, job)
-
-    def _over(self, run: Run, place: RunPlace, job: Job) -> None:
-        self._runs.remove(job.job_id)
-        place.put_back()
-        run.finish(job)
-
-    def _declined(self, job: Job) -> Job:
-        try:
-            return self._jobs.decline(job, Failure.PROVIDER_UNAVAILABLE)
-        except FareboxError as error:
-            log.warning("outcome_not_stored", job_id=job.job_id, reason=error.code)
-            return job

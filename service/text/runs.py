@@ -7,20 +7,13 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from types import TracebackType
+from dataclasses import dataclass
 
 from service.core.amounts import Amount
-from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.jobs.entities import Job
 from service.providers.generation import Generation
 from service.results.entities import MAX_CONTENT_BYTES
-from service.text.entities import (
-    MAX_MESSAGES,
-    MAX_PROMPT_BYTES,
-    TextSaturated,
-    TooManyTexts,
-)
+from service.text.entities import MAX_MESSAGES, MAX_PROMPT_BYTES
 from service.text.verdicts import Stop
 
 # In a stored result every message has its role and punctuation, and any byte may be escaped by
@@ -138,38 +131,6 @@ class Run:
             if sum(map(len, pieces)) > MAX_BEHIND_CHARACTERS and position:
                 raise FellBehind
             return News("".join(pieces), position + len(pieces), self._is_over and not pieces)
-
-
-@dataclass
-class RunPlace:
-    """A place for one call, which it keeps until it is over. Raises `TextSaturated` or
-    `TooManyTexts` when it is entered."""
-
-    shares: Shares
-    user_id: str
-    limit_of_user: int
-    is_kept: bool = field(default=False, init=False)
-
-    def __enter__(self) -> "RunPlace":
-        try:
-            self.shares.take(self.user_id)
-        except ShareUsedUp:
-            raise TooManyTexts(details={"limit": self.limit_of_user}) from None
-        except NothingLeft:
-            raise TextSaturated from None
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not self.is_kept:
-            self.put_back()
-
-    def put_back(self) -> None:
-        self.shares.put_back(self.user_id)
 
 
 class Runs:

@@ -283,7 +283,7 @@ USES_EXTRA = {
     ("compatible", "schemas"): {"fields_schemas"},
     ("catch_up", "operations"): {"calling", "runs"},
     ("catch_up", "schemas"): {"passages"},
-    ("text", "operations"): {"calling", "models", "runs"},
+    ("text", "operations"): {"calling", "models", "owners", "runs"},
     ("text", "routes"): {"event_schemas", "history", "runs", "work"},
     ("text", "schemas"): {"models", "verdicts"},
     ("text", "settings"): {"models"},

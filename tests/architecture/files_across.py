@@ -3,7 +3,7 @@
 ACROSS = {"operations", "entities"}
 # Files for one concern that other features use as well.
 EXTRA_ACROSS = {
-    *(("text", "models"), ("text", "runs"), ("text", "verdicts")),
+    *(("text", name) for name in ("models", "owners", "runs", "verdicts")),
     *(("billing", "events"), ("billing", "inbox")),
     ("entitlements", "trials"),
     *(("sessions", "routes"), ("sessions", "schemas"), ("sessions", "ceilings")),

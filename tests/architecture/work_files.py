@@ -41,6 +41,7 @@ EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
     ("text", "event_schemas"): {"runs"},
     ("text", "history"): {"entities", "stored"},
     ("text", "models"): set(),
+    ("text", "owners"): {"runs"},
     ("text", "runs"): {"entities", "verdicts"},
     ("text", "stored"): {"verdicts"},
     ("text", "verdicts"): {"entities"},

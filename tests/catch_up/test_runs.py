@@ -145,7 +145,7 @@ def test_places_are_bounded_and_come_back() -> None:
         each()
     assert world.begin(talk).job.is_open
     full = world_of(catch_up_places=1, user_catch_up_places=1)
-    full.catch_ups._shares.take("zoe")
+    full.catch_ups._owners._shares.take("zoe")
     with pytest.raises(CatchUpsSaturated):
         full.begin(full.transcript())
     full.require_clean()

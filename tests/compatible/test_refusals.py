@@ -204,11 +204,11 @@ class TestErrors:
 
     def test_before_the_hold_it_leaves_retries_to_the_client(self, site: Site, ann: str) -> None:
         text = site.world.parts.get(Text)
-        text._shares._each, each = 0, text._shares._each
+        text._owners._shares._each, each = 0, text._owners._shares._each
         try:
             response = site.post(CHAT, ann)
         finally:
-            text._shares._each = each
+            text._owners._shares._each = each
         assert (response.status_code, error_in(response)["type"]) == (429, "rate_limit_error")
         assert "Retry-After" in response.headers
         assert "x-should-retry" not in response.headers

@@ -72,13 +72,13 @@ class TestRepeats:
         """Its process died before it made the call."""
         text = site.world.parts.get(Text)
         compatible = site.world.parts.get(Compatible)
-        start, text._start = text._start, lambda work: None
+        start, text._owners._start = text._owners._start, lambda work: None
         compatible.silent_seconds, silent = 0.0, compatible.silent_seconds
         key = {"Idempotency-Key": "interrupted"}
         try:
             location = site.post(CHAT, ann, headers=key).headers["Location"]
         finally:
-            text._start, compatible.silent_seconds = start, silent
+            text._owners._start, compatible.silent_seconds = start, silent
         site.world.clock.advance(500)
         site.world.settlement.resolve(ann, location.removeprefix("/jobs/"))
         again = site.post(CHAT, ann, headers=key)
@@ -105,7 +105,7 @@ class TestLateText:
     def test_it_comes_behind_blanks(self, site: Site, path: str) -> None:
         later: list[Any] = []
         text = site.world.parts.get(Text)
-        text._start = later.append
+        text._owners._start = later.append
         response = site.post(path, "ann")
         body = iter(response.iter_encoded())
         assert (response.status_code, next(body)) == (200, b" ")
@@ -114,7 +114,7 @@ class TestLateText:
 
     def test_one_that_fails_cuts_the_connection(self, site: Site) -> None:
         later: list[Any] = []
-        site.world.parts.get(Text)._start = later.append
+        site.world.parts.get(Text)._owners._start = later.append
         site.script(Output("a"), BrokenOff(VendorFault.STALLED))
         body = iter(site.post(CHAT, "ann").iter_encoded())
         assert next(body) == b" "

@@ -126,10 +126,10 @@ class TestWhileItIsWritten:
     @pytest.fixture
     def go_on(self, site: Site) -> Iterator[threading.Event]:
         text, more = site.world.parts.get(Text), threading.Event()
-        start, text._start = text._start, in_thread
+        start, text._owners._start = text._owners._start, in_thread
         yield more
         more.set()
-        text._start = start
+        text._owners._start = start
 
     def first(self, site: Site, path: str, ann: str, *steps: Any) -> str:
         """The id of the job, whose client has left."""

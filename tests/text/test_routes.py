@@ -220,7 +220,7 @@ def test_a_text_that_takes_longer_than_a_connection_may_be_silent_is_returned_op
     world: ServiceHarness, browser: FlaskClient
 ) -> None:
     text = world.parts.get(Text)
-    text._limits, text._start = replace(text._limits, silent_seconds=0.0), lambda work: None
+    text._limits, text._owners._start = replace(text._limits, silent_seconds=0.0), lambda work: None
     response = post(browser, key="k")
     data = response.json["data"]
     assert (response.status_code, data["status"], data["text"]) == (200, "SUBMITTING", None)

@@ -136,7 +136,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "any-number-of-texts-at-once",
         ROUTES,
-        "text.runs:RunPlace.__enter__",
+        "text.owners:Place.__enter__",
         "self.shares.take(U)",
         "self.shares.take(U, 0)",
     ),
