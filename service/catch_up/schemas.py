@@ -7,8 +7,8 @@ from marshmallow import fields, validate
 from service.catch_up.entities import FAILURES, MAX_SINCE_SECONDS, CatchUpFailure, Summary
 from service.catch_up.passages import stamp
 from service.core.clock import iso
-from service.jobs.schemas import JobErrorFields, JobFields
-from service.web.schemas import DeviceFingerprint, IntegerInput, StrictSchema, Text
+from service.jobs.schemas import JobErrorFields, JobFields, fingerprint_field
+from service.web.schemas import IntegerInput, StrictSchema, Text
 
 EXAMPLE_TRANSCRIPT = "job_01kbz3c8e0q2m5v9s7t4x6y8z0"
 EXAMPLE_REQUEST = {"channel": "lighthousetv", "transcriptId": EXAMPLE_TRANSCRIPT}
@@ -73,17 +73,7 @@ class CatchUpRequestSchema(StrictSchema):
             "example": 0,
         },
     )
-    fingerprint = DeviceFingerprint(
-        data_key="Fingerprint",
-        load_default=None,
-        allow_none=False,
-        max_length=512,
-        metadata={
-            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
-            "Welcome credits need one.",
-            "example": "fp-4be1a2c09d",
-        },
-    )
+    fingerprint = fingerprint_field()
 
 
 class CatchUpErrorSchema(JobErrorFields):

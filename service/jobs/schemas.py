@@ -11,12 +11,62 @@ from service.jobs.cancellation import Cancellation
 from service.jobs.entities import Job, JobStatus
 from service.jobs.work import Operations, Quote
 from service.ledger.entities import EXAMPLE_JOB
-from service.web.schemas import StrictSchema, Text, WholeNumber, credits_field
+from service.web.schemas import (
+    DeviceFingerprint,
+    StrictSchema,
+    Text,
+    WholeNumber,
+    credits_field,
+)
 
 MAX_WAIT_SECONDS = 25
 MAX_JOBS_A_PAGE = 50
 JOBS_A_PAGE = 20
 EXAMPLE_OPERATION = "kling:image2video"
+
+
+def google_id_field() -> Text:
+    """The user, where no token says who it is."""
+    return Text(
+        data_key="GoogleID",
+        load_default=None,
+        allow_none=False,
+        max_length=255,
+        metadata={
+            "description": "The user's Google id: the `sub` of the ID token. Can be left out "
+            "when a token is sent.",
+            "example": "110248495921238986420",
+        },
+    )
+
+
+def required_fingerprint_field() -> DeviceFingerprint:
+    """The device of a request that signs up whoever sends it."""
+    return DeviceFingerprint(
+        data_key="Fingerprint",
+        required=True,
+        max_length=512,
+        metadata={
+            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
+            "What many devices send alike, such as `undefined`, `n/a` or zeros, is refused.",
+            "example": "fp-4be1a2c09d",
+        },
+    )
+
+
+def fingerprint_field() -> DeviceFingerprint:
+    """The device of a request that may come from one."""
+    return DeviceFingerprint(
+        data_key="Fingerprint",
+        load_default=None,
+        allow_none=False,
+        max_length=512,
+        metadata={
+            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
+            "Welcome credits need one.",
+            "example": "fp-4be1a2c09d",
+        },
+    )
 
 
 class WaitSchema(StrictSchema):

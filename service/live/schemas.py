@@ -5,7 +5,12 @@ from marshmallow import fields, validate
 from service.core.amounts import credits_number
 from service.core.clock import iso
 from service.jobs.entities import Failure
-from service.jobs.schemas import JobErrorFields, JobFields
+from service.jobs.schemas import (
+    JobErrorFields,
+    JobFields,
+    google_id_field,
+    required_fingerprint_field,
+)
 from service.live.entities import (
     DEFAULT_RATE,
     ENGLISH,
@@ -16,10 +21,8 @@ from service.live.entities import (
 )
 from service.providers.speech import Encoding
 from service.web.schemas import (
-    DeviceFingerprint,
     IntegerInput,
     StrictSchema,
-    Text,
     credits_field,
 )
 
@@ -30,27 +33,8 @@ _EXAMPLE_URL = "/transcriptions/job_01kbz3c8e0q2m5v9s7t4x6y8z0"
 class LiveRequestSchema(StrictSchema):
     """The body of `POST /transcriptions/stream`."""
 
-    google_id = Text(
-        data_key="GoogleID",
-        load_default=None,
-        allow_none=False,
-        max_length=255,
-        metadata={
-            "description": "The user's Google id: the `sub` of the ID token. Can be left out "
-            "when a token is sent.",
-            "example": "110248495921238986420",
-        },
-    )
-    fingerprint = DeviceFingerprint(
-        data_key="Fingerprint",
-        required=True,
-        max_length=512,
-        metadata={
-            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
-            "What many devices send alike, such as `undefined`, `n/a` or zeros, is refused.",
-            "example": "fp-4be1a2c09d",
-        },
-    )
+    google_id = google_id_field()
+    fingerprint = required_fingerprint_field()
     sample_rate = IntegerInput(
         data_key="sampleRate",
         load_default=DEFAULT_RATE,

@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 
 from service.core.clock import iso
 from service.jobs.entities import Failure
-from service.jobs.schemas import JobErrorFields, JobFields
+from service.jobs.schemas import JobErrorFields, JobFields, fingerprint_field
 from service.providers.generation import FinishReason, Message, Role
 from service.text.entities import (
     FAILURES,
@@ -20,7 +20,6 @@ from service.text.entities import (
 from service.text.models import MODELS
 from service.text.verdicts import Stop
 from service.web.schemas import (
-    DeviceFingerprint,
     Flag,
     IntegerInput,
     Prose,
@@ -118,17 +117,7 @@ class TextRequestSchema(StrictSchema):
             "example": False,
         },
     )
-    fingerprint = DeviceFingerprint(
-        data_key="Fingerprint",
-        load_default=None,
-        allow_none=False,
-        max_length=512,
-        metadata={
-            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
-            "Welcome credits need one.",
-            "example": "fp-4be1a2c09d",
-        },
-    )
+    fingerprint = fingerprint_field()
 
 
 class TextErrorSchema(JobErrorFields):

@@ -6,7 +6,12 @@ from marshmallow import fields, post_load, validate
 
 from service.core.public_urls import MAX_URL
 from service.jobs.entities import Failure
-from service.jobs.schemas import JobErrorFields, JobFields
+from service.jobs.schemas import (
+    JobErrorFields,
+    JobFields,
+    google_id_field,
+    required_fingerprint_field,
+)
 from service.transcription.entities import (
     DEFAULT_MINUTES,
     FAILURES,
@@ -17,7 +22,6 @@ from service.transcription.entities import (
 from service.transcription.subtitles import Format
 from service.uploads.entities import EXAMPLE_ID, ID_PREFIX, reference_to
 from service.web.schemas import (
-    DeviceFingerprint,
     EitherSchema,
     Flag,
     IdInput,
@@ -49,27 +53,8 @@ class TranscriptionRequestSchema(EitherSchema):
 
     alternatives: ClassVar[tuple[str, str]] = ("audioUrl", "uploadId")
 
-    google_id = Text(
-        data_key="GoogleID",
-        load_default=None,
-        allow_none=False,
-        max_length=255,
-        metadata={
-            "description": "The user's Google id: the `sub` of the ID token. Can be left out "
-            "when a token is sent.",
-            "example": "110248495921238986420",
-        },
-    )
-    fingerprint = DeviceFingerprint(
-        data_key="Fingerprint",
-        required=True,
-        max_length=512,
-        metadata={
-            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
-            "What many devices send alike, such as `undefined`, `n/a` or zeros, is refused.",
-            "example": "fp-4be1a2c09d",
-        },
-    )
+    google_id = google_id_field()
+    fingerprint = required_fingerprint_field()
     audio_url = Text(
         data_key="audioUrl",
         load_default=None,

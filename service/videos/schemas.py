@@ -6,12 +6,17 @@ from marshmallow import fields, post_load, validate
 
 from service.core.public_urls import MAX_URL
 from service.jobs.entities import Failure
-from service.jobs.schemas import JobErrorFields, JobFields
+from service.jobs.schemas import (
+    JobErrorFields,
+    JobFields,
+    google_id_field,
+    required_fingerprint_field,
+)
 from service.media.pictures import MAX_ASPECT_RATIO, MIN_SIDE_PIXELS
 from service.uploads.entities import EXAMPLE_ID, ID_PREFIX, reference_to
 from service.videos.entities import FAILURES
 from service.videos.images import without_whitespace
-from service.web.schemas import DeviceFingerprint, EitherSchema, IdInput, Text
+from service.web.schemas import EitherSchema, IdInput, Text
 
 MAX_IMAGE_CHARACTERS = 15 * 1024 * 1024
 # No control characters but those that break base64 into lines.
@@ -31,27 +36,8 @@ class VideoRequestSchema(EitherSchema):
 
     alternatives: ClassVar[tuple[str, str]] = ("imageUrl", "uploadId")
 
-    google_id = Text(
-        data_key="GoogleID",
-        load_default=None,
-        allow_none=False,
-        max_length=255,
-        metadata={
-            "description": "The user's Google id: the `sub` of the ID token. Can be left out "
-            "when a token is sent.",
-            "example": "110248495921238986420",
-        },
-    )
-    fingerprint = DeviceFingerprint(
-        data_key="Fingerprint",
-        required=True,
-        max_length=512,
-        metadata={
-            "description": "The device's fingerprint, the same each time. Kept only as an HMAC. "
-            "What many devices send alike, such as `undefined`, `n/a` or zeros, is refused.",
-            "example": "fp-4be1a2c09d",
-        },
-    )
+    google_id = google_id_field()
+    fingerprint = required_fingerprint_field()
     image = ImageText(
         data_key="imageUrl",
         load_default=None,
