@@ -16,7 +16,7 @@ from service.providers.base import Broadcast
 CATCH_UP = "farebox:catch-up"
 # What transcripts are the results of.
 TRANSCRIPT_OPERATIONS = frozenset({TRANSCRIPTION, LIVE_TRANSCRIPTION})
-# Ten hours of speech have about 90,000 words: with their times, about 30 parts.
+# Seven hours of speech, as much as is stored with its times, are about 21 parts.
 MAX_PARTS = 48
 MAX_SINCE_SECONDS = 7 * 24 * 3600
 

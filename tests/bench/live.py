@@ -6,6 +6,7 @@ are here. Audio flows as fast as it is spoken."""
 import asyncio
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from devstack.simulators.assemblyai.sessions import LiveSessions
 from devstack.simulators.assemblyai.sockets import STREAM_FAULTS, SpeechSockets
 from devstack.simulators.faults import FaultBoard
 from service.core.clock import SystemClock
+from service.core.logs import configure
 from service.core.metrics import NoMetrics
 from service.core.principal import Principal
 from service.core.settings import Secret
@@ -175,7 +177,9 @@ def _serve(pipe: Connection, vendor_port: int, sessions: int) -> None:
         RelayLimits(sessions + 10, 3, 16, 10.0),
         SessionLimits(3600, 30.0, 60.0),
     )
-    asyncio.run(_until_stopped(relay, pipe, tickets))
+    with open(os.devnull, "w") as nowhere:
+        configure("INFO", "json", nowhere)
+        asyncio.run(_until_stopped(relay, pipe, tickets))
 
 
 async def _until_stopped(relay: Relay, pipe: Connection, tickets: list[str]) -> None:
