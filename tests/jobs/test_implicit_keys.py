@@ -121,7 +121,7 @@ def test_a_retry_of_what_was_refused_as_busy_is_a_job_in_its_place(world: Servic
 
 def test_a_refused_request_is_not_remembered(world: ServiceHarness) -> None:
     text = world.parts.get(Text)
-    text._shares._each = 0
+    text._owners._shares._each = 0
     with pytest.raises(TooManyTexts):
         text.generate(first())
     assert implicit_items(world) == []

@@ -23,6 +23,7 @@ TIMES = {
     "submit_seconds": 200.0,
     "text_grace_seconds": 200.0,
     "catch_up_grace_seconds": 200.0,
+    "live_grace_seconds": 200.0,
     "quarantine_seconds": 600.0,
 }
 
