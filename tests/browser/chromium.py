@@ -39,6 +39,12 @@ STEP_SECONDS = 0.2
 STOP_SECONDS = 10
 
 
+def enabled(element: str) -> str:
+    """Whether the element, a JavaScript expression, can be clicked: as JavaScript. Pages of ours
+    enable a button once their script responds to it."""
+    return f"Boolean((found => found && !found.disabled)({element}))"
+
+
 class BrowserMissing(Exception):
     """There is no Chromium on this machine."""
 
@@ -122,6 +128,19 @@ class Page:
         while not self.evaluate(checked):
             assert time.monotonic() < end, f"not within {seconds} s: {condition}; {self.console}"
             time.sleep(STEP_SECONDS)
+
+    def click(self, element: str, seconds: float = 90) -> None:
+        """Clicks the element, a JavaScript expression, once it is there and enabled. Raises
+        `AssertionError`."""
+        self.wait(enabled(element), seconds)
+        self.evaluate(f"({element}).click()")
+
+    def hold_scripts(self) -> None:
+        """Keeps every script that is requested from arriving, until `release_scripts`."""
+        self.call("Fetch.enable", patterns=[{"resourceType": "Script"}])
+
+    def release_scripts(self) -> None:
+        self.call("Fetch.disable")
 
     def violations(self) -> list[str]:
         found: list[str] = self.evaluate("window.violations")

@@ -2,15 +2,22 @@
 
 from typing import Any
 
-from tests.browser.chromium import Page
+from tests.browser.chromium import Page, enabled
+from tests.devstack.simulators.stack import eventually
+
+BUTTON = 'document.querySelector("#pay button")'
 
 
-def choose(card: str) -> str:
-    """Pays with that card, as JavaScript."""
-    return (
-        f'document.getElementById("card").value = "{card}";'
-        'document.querySelector("#pay button").click()'
-    )
+def pay(page: Page, card: str) -> None:
+    """Pays with that card on the page, once it can be paid there."""
+    page.wait(enabled(BUTTON))
+    page.evaluate(_choose(card))
+
+
+def pay_in_frame(page: Page, card: str) -> None:
+    """Pays with that card in the page's frame, once it can be paid there."""
+    eventually(lambda: in_frame(page, enabled(BUTTON)))
+    in_frame(page, _choose(card))
 
 
 def in_frame(page: Page, expression: str) -> Any:
@@ -25,3 +32,7 @@ def in_frame(page: Page, expression: str) -> Any:
     )
     assert "exceptionDetails" not in result, result
     return result["result"].get("value")
+
+
+def _choose(card: str) -> str:
+    return f'document.getElementById("card").value = "{card}"; {BUTTON}.click()'

@@ -68,9 +68,8 @@ def test_a_reader_can_send_a_request_as_the_local_user(start: Callable[..., Live
     with Page() as page:
         open_docs(page, stack)
         scroll_to_videos(page)
-        page.evaluate(f"({TEST_REQUEST}).click()")
-        page.wait(SEND)
-        page.evaluate(f"({SEND}).click()")
+        page.click(TEST_REQUEST)
+        page.click(SEND)
         page.wait('document.body.textContent.includes("200 OK")')
         page.wait(EDITORS)
         expect_clean(page, stack)

@@ -42,7 +42,6 @@ class OperatorPage:
         self.page.call("WebAuthn.enable")
         self.add_authenticator()
         self.page.go(f"{self.stack.url.replace('127.0.0.1', 'localhost')}/docs/operators")
-        self.page.wait('document.readyState === "complete"')
         self.click("local-sign-in")
         self.page.wait(f'{STATUS}.startsWith("Signed in")')
 
@@ -51,7 +50,7 @@ class OperatorPage:
         self.authenticator = added["authenticatorId"]
 
     def click(self, element_id: str) -> None:
-        self.page.evaluate(f'document.getElementById("{element_id}").click()')
+        self.page.click(f'document.getElementById("{element_id}")')
 
     def fill(self, **values: str) -> None:
         for element_id, value in values.items():
@@ -59,7 +58,7 @@ class OperatorPage:
             self.page.evaluate(f"{found}.value = {value!r}")
 
     def submit(self, form: str) -> None:
-        self.page.evaluate(f'document.querySelector("#{form} [type=submit]").click()')
+        self.page.click(f'document.querySelector("#{form} [type=submit]")')
 
     def text(self, element_id: str) -> str:
         return str(self.page.evaluate(f'document.getElementById("{element_id}").textContent'))
@@ -144,7 +143,7 @@ def test_the_last_passkey_stays_and_others_go(operator: OperatorPage, stack: Liv
     operator.enrol(new_code(stack), "laptop")
     operator.prove()
     row = 'document.querySelector("#passkeys .remove")'
-    operator.page.evaluate(f"{row}.click()")
+    operator.page.click(row)
     assert "LAST_PASSKEY" in operator.failure()
     # The proof makes the code for the second one, which has to be of another authenticator.
     operator.fill(code_reason=REASON)
@@ -155,7 +154,7 @@ def test_the_last_passkey_stays_and_others_go(operator: OperatorPage, stack: Liv
     )
     operator.add_authenticator()
     operator.enrol(operator.text("code-made"), "phone")
-    operator.page.evaluate(f"{row}.click()")
+    operator.page.click(row)
     operator.page.wait(f'{STATUS} === "laptop is removed."')
     assert operator.page.evaluate('document.querySelectorAll("#passkeys li").length') == 1
 

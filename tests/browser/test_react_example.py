@@ -13,7 +13,7 @@ import pytest
 from devstack.ports import LOOPBACK, free_port
 from service.core.clock import SystemClock
 from tests.browser.chromium import Page
-from tests.browser.pay_page import choose, in_frame
+from tests.browser.pay_page import pay_in_frame
 from tests.browser.react_example import FOLDER, build, build_component, install, served
 from tests.stack.live_stack import IMAGE, LiveStack, separate_stack
 
@@ -86,7 +86,7 @@ def fill_in(page: Page, name: str) -> None:
         }})()"""
     )
     page.wait(f'document.querySelector("form button").textContent === "Sign in as {name}"')
-    page.evaluate('document.querySelector("form button").click()')
+    page.click('document.querySelector("form button")')
 
 
 def button(label: str) -> str:
@@ -96,7 +96,7 @@ def button(label: str) -> str:
 
 
 def make_video(page: Page) -> None:
-    page.evaluate(f"({button('Make the video')}).click()")
+    page.click(button("Make the video"))
 
 
 def wait_for_text(page: Page, text: str) -> None:
@@ -187,7 +187,7 @@ def test_a_page_reloaded_in_the_middle_goes_on_with_the_same_job(
     page.wait('localStorage.getItem("farebox-attempt")')
     sign_in(page, example, "dan")
     wait_for_text(page, "Your last request is not finished.")
-    page.evaluate(f"({button('Go on with it')}).click()")
+    page.click(button("Go on with it"))
     wait_for_text(page, "Your video is ready. It cost 1 credit.")
     jobs = example.stack.get("/jobs", "dev-dan").json()["data"]["jobs"]
     assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED"]
@@ -210,11 +210,10 @@ def test_a_user_buys_credits_in_the_page_and_sees_them_on_return(
     sign_in(page, example, "ivy")
     shown = 'document.querySelector("iframe")?.style.height'
     for label in (button("Buy 100 credits for $9.90"), button("Buy 525 credits for $44.90")):
-        page.wait(label)
-        page.evaluate(f"({label}).click()")
+        page.click(label)
         page.wait(f"{shown} && document.querySelector('iframe').src !== window.lastPage")
         page.evaluate("window.lastPage = document.querySelector('iframe').src")
-    in_frame(page, choose("4242424242424242"))
+    pay_in_frame(page, "4242424242424242")
     page.wait('location.search.includes("order_id=ord_") && document.readyState === "complete"')
     wait_for_text(page, "Sign in again to see your purchase.")
     fill_in(page, "ivy")
@@ -242,8 +241,7 @@ def test_the_component_in_the_readme_makes_a_video(
     build_component(tmp_path / "page", source, "MakeVideo", properties)
     with served(tmp_path / "page" / "dist", example.other_port) as origin:
         page.go(origin)
-        page.wait(button("Make a video"))
-        page.evaluate(f"({button('Make a video')}).click()")
+        page.click(button("Make a video"))
         page.wait('document.querySelector("video")?.readyState >= 2')
     assert example.stack.credits("readme") == (WELCOME_CREDITS - 1, 0)
 

@@ -32,7 +32,7 @@ def text(page: Page, element: str) -> str:
 
 
 def click(page: Page, element: str) -> None:
-    page.evaluate(f'document.getElementById("{element}").click()')
+    page.click(f'document.getElementById("{element}")')
 
 
 def make_video(page: Page) -> str:
@@ -46,7 +46,7 @@ def make_video(page: Page) -> str:
 def inject(page: Page, name: str) -> None:
     buttons = f"""[...document.querySelectorAll("#faults button")]
         .find((button) => button.textContent.startsWith("{name}"))"""
-    page.evaluate(f"({buttons}).click()")
+    page.click(buttons)
     page.wait(f'document.getElementById("armed").textContent.includes("{name}")')
 
 
@@ -130,10 +130,10 @@ def test_a_visitor_buys_credits_and_sees_them(start: Callable[..., LiveStack]) -
             """document.querySelector('[data-package="credits-500"]').textContent"""
         )
         assert "525 credits for $44.90" in button
-        page.evaluate("""document.querySelector('[data-package="credits-500"]').click()""")
-        page.wait('document.readyState === "complete" && document.querySelector("#pay button")')
+        page.click("""document.querySelector('[data-package="credits-500"]')""")
+        page.wait("""document.querySelector("#pay button")""")
         assert "44.90" in page.evaluate('document.querySelector("h1").textContent')
-        page.evaluate('document.querySelector("#pay button").click()')
+        page.click("""document.querySelector("#pay button")""")
         page.wait('document.getElementById("order-status")?.textContent === "paid"')
         assert page.evaluate("location.pathname") == "/app/billing/return"
         page.wait('document.getElementById("balance")?.textContent === "527"')
@@ -177,7 +177,7 @@ def test_a_visitor_confirms_a_top_up_at_the_bank(start: Callable[..., LiveStack]
         button = page.evaluate("""document.querySelector("[data-confirm]").textContent""")
         assert button == "Confirm your top-up of $9.90"
         page.evaluate("window.confirm = () => true")
-        page.evaluate("""document.querySelector("[data-confirm]").click()""")
+        page.click("""document.querySelector("[data-confirm]")""")
         page.wait("""!document.querySelector("[data-confirm]")""")
         page.wait('document.getElementById("available").textContent === "202"')
         assert stack.credits() == (202, 0)

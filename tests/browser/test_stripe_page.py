@@ -14,7 +14,7 @@ from devstack.simulators.server import SimulatorServer
 from devstack.simulators.stripe.simulator import LOCAL_KEY
 from devstack.simulators.stripe.wire import API_VERSION
 from tests.browser.chromium import Page
-from tests.browser.pay_page import choose, in_frame
+from tests.browser.pay_page import in_frame, pay, pay_in_frame
 from tests.devstack.simulators.stack import eventually
 
 pytestmark = pytest.mark.browser
@@ -81,10 +81,10 @@ def test_a_person_pays_on_the_hosted_page_after_a_declined_card(width: int, dark
         page.go(session.url)
         page.wait('document.querySelector("h1")?.textContent === "Pay 9.99 USD"')
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.evaluate(choose("4000000000009995"))
+        pay(page, "4000000000009995")
         page.wait('document.getElementById("outcome").textContent.includes("insufficient funds")')
         assert page.violations() == []
-        page.evaluate(choose("4242424242424242"))
+        pay(page, "4242424242424242")
         page.wait(f'location.href === "{app}/back?session={session.id}"')
         assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
 
@@ -102,7 +102,7 @@ def test_a_person_pays_in_a_frame_and_confirms_at_the_bank() -> None:
         )
         page.go(f"{app}/?secret={session.client_secret}")
         page.wait('document.querySelector("iframe")?.style.height')
-        in_frame(page, choose("4000002500003155"))
+        pay_in_frame(page, "4000002500003155")
         eventually(lambda: in_frame(page, 'document.getElementById("bank")?.hidden === false'))
         in_frame(page, 'document.querySelector("#bank button").click()')
         page.wait(f'location.href === "{app}/back?session={session.id}"')

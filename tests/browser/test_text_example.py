@@ -7,7 +7,7 @@ import pytest
 
 from devstack.ports import LOOPBACK, free_port
 from service.core.clock import SystemClock
-from tests.browser.chromium import Page
+from tests.browser.chromium import Page, enabled
 from tests.browser.react_example import served
 from tests.stack.live_stack import LiveStack
 
@@ -26,9 +26,9 @@ def written(page: Page, stack: LiveStack, token: str) -> str:
     page.evaluate(
         f"""(() => {{
             document.getElementById("api").value = "{stack.url}";
-            document.getElementById("token").value = "{token}";
-            document.getElementById("submit").click(); }})()"""
+            document.getElementById("token").value = "{token}"; }})()"""
     )
+    page.click('document.getElementById("submit")')
     page.wait('/[.)]$/.test(document.getElementById("status").textContent)')
     return str(page.evaluate('document.getElementById("status").textContent'))
 
@@ -40,7 +40,7 @@ def test_a_page_shows_a_text_piece_by_piece_and_what_it_cost(
     stack = start(clock=SystemClock(), cors_allowed_origins=(f"http://{LOOPBACK}:{port}",))
     with served(EXAMPLES, port) as origin, Page() as page:
         page.go(f"{origin}/text.html")
-        page.wait('document.readyState === "complete" && document.getElementById("submit")')
+        page.wait(enabled('document.getElementById("submit")'))
         page.evaluate(COUNT_PIECES)
         assert "credits were charged." in written(page, stack, stack.token("ann"))
         (job,) = stack.get("/jobs").json()["data"]["jobs"]

@@ -38,6 +38,11 @@ function show(text, bad = false) {
   byId("outcome").classList.toggle("is-bad", bad);
 }
 
+/** The page arrives with its buttons disabled: a click before its script responds would be lost, or send a form natively. */
+function enable(buttons) {
+  for (const button of document.querySelectorAll(buttons)) button.disabled = false;
+}
+
 function showError(error) {
   show(error.code ? `${error.message} (${error.code})` : `The simulators: ${error.message}`, true);
 }
@@ -83,6 +88,7 @@ function newSubject() {
 async function signIn(sub) {
   const email = accounts.find((account) => account.sub === sub)?.email ?? `user-${sub}@example.com`;
   const { token } = await simulators("/google/__token", "POST", { sub, email, expires_in: TOKEN_SECONDS });
+  if (!user.token) enable("button.of-user");
   user = { subject: sub, token };
   openKey = "";
   localStorage.setItem(USER_KEY, sub);
@@ -267,4 +273,5 @@ listen("clear", "click", async () => { await simulators("/__faults", "DELETE"); 
 listen("copy-token", "click", (event) => copy(event.currentTarget, user.token));
 listen("copy-command", "click", (event) => copy(event.currentTarget, byId("token-command").textContent));
 addEventListener("focus", guarded(async () => { await showAccounts(); await follow(); }));
+enable("#new-user, #use-subject");
 guarded(load)();

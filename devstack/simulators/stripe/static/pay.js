@@ -49,4 +49,6 @@ bank?.addEventListener("submit", (event) => {
   event.preventDefault();
   send(bank, `${pay.action}/authenticate`, { passed: event.submitter.value === "yes" });
 });
+// From here on a click is a payment; before, the browser would have sent the form itself.
+pay?.querySelector("button").removeAttribute("disabled");
 report({ type: "resize", height: document.documentElement.scrollHeight });

@@ -163,13 +163,18 @@ async function copy() {
   return "Copied.";
 }
 
+// Buttons that a person can see at once arrive disabled: before this script responds, a click would send the form natively.
 function onSubmit(id, work) {
-  const form = byId(id);
-  form.addEventListener("submit", run(form.querySelector("[type=submit]"), work));
+  const button = byId(id).querySelector("[type=submit]");
+  byId(id).addEventListener("submit", run(button, work));
+  button.disabled = false;
 }
 
 function onClick(id, work) {
-  byId(id)?.addEventListener("click", run(byId(id), work));
+  const button = byId(id);
+  if (!button) return;
+  button.addEventListener("click", run(button, work));
+  button.disabled = false;
 }
 
 onSubmit("sign-in", () => signIn(byId("token").value));
