@@ -13,6 +13,7 @@ from zlib import crc32
 from tests.faults.library.random_faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS
 from tests.simulation.plan import draw
 from tests.simulation.shrink import Shrinker
+from tests.simulation.text_vendor import TEXT_FAULTS
 from tests.simulation.world import Outcome, play
 
 MAX_TRACE = 400
@@ -24,6 +25,9 @@ _FIRST = (
     "process deaths",
     "late writes that landed",
 )
+
+
+_FAULTS = (*TABLE_FAULTS, *VENDOR_FAULTS, *QUERY_FAULTS, *TEXT_FAULTS)
 
 
 class Run:
@@ -59,10 +63,8 @@ class Run:
         """The same lines for the same seed, but for the speed in the last."""
         seconds = time.perf_counter() - self._began_at
         calls = self.counts["table calls"] + self.counts["provider calls"]
-        faults = [
-            f"{name} {self.counts[name]}" for name in (*TABLE_FAULTS, *VENDOR_FAULTS, *QUERY_FAULTS)
-        ]
-        other = sorted(set(self.counts) - {*_FIRST, *TABLE_FAULTS, *VENDOR_FAULTS, *QUERY_FAULTS})
+        faults = [f"{name} {self.counts[name]}" for name in _FAULTS]
+        other = sorted(set(self.counts) - {*_FIRST, *_FAULTS})
         lines = [
             f"seed {self.seed}: " + ", ".join(f"{self.counts[name]} {name}" for name in _FIRST),
             "faults: " + ", ".join(faults),

@@ -8,6 +8,7 @@ from service.core.clock import from_iso
 from service.jobs.entities import Failure
 from service.ledger.entities import InsufficientCredits, WalletFrozen
 from service.storage.codec import decode
+from service.text.routes import POST_TEXT
 from service.users.entities import DeviceAlreadyUsed, SystemLimitReached
 from service.videos.entities import VideoFailure
 from service.videos.routes import POST_VIDEO
@@ -28,6 +29,14 @@ _STEPS = {
     ("SUBMITTED", "SUBMITTED"),
     ("SUBMITTED", "SUCCEEDED"),
     ("SUBMITTED", "FAILED"),
+    ("FAILED", "FAILED"),
+}
+# A text is one call: it is never anything but made, and then ended.
+_STEPS_OF_TEXT = {
+    (None, "SUBMITTING"),
+    ("SUBMITTING", "SUBMITTING"),
+    ("SUBMITTING", "SUCCEEDED"),
+    ("SUBMITTING", "FAILED"),
     ("FAILED", "FAILED"),
 }
 _ONCE = ("taskId", "error", "result", "held", "allocation", "createdAt", "payload")
@@ -55,6 +64,10 @@ def plain(attribute: Any) -> Any:
         return None
     ((kind, value),) = attribute.items()
     return decode(attribute) if kind == "N" else value
+
+
+def is_text(job: Attributes) -> bool:
+    return str(plain(job.get("operation"))).endswith(":text")
 
 
 class Witness:
@@ -131,7 +144,8 @@ class Witness:
                 "a job that is another request's",
             )
             return
-        require(isinstance(response, POST_VIDEO.errors), f"an undocumented error: {response!r}")
+        documented = (POST_TEXT if planned.is_text else POST_VIDEO).errors
+        require(isinstance(response, documented), f"an undocumented error: {response!r}")
         require(not isinstance(response, WalletFrozen), "a wallet was frozen")
         if isinstance(response, SystemLimitReached | DeviceAlreadyUsed):
             opened_at = self.opened_at.get(f"USER#{planned.user}", last_call_at)
@@ -194,6 +208,13 @@ class Witness:
         spent = plain(wallet["spentToday"]) if "spentToday" in wallet else 0
         require(not max_spent or spent <= max_spent, f"{spent} credits in a day at {pk}")
 
+    def _loss_limit(self, pk: str, batch: Sequence[Prepared]) -> None:
+        """Nothing is held for whom the house has lost enough: worlds end before midnight."""
+        max_loss = self._plan.max_loss_per_day
+        for wallet in (write.before or {} for write in batch if write.key == (pk, "METADATA")):
+            loss = plain(wallet["lossToday"]) if "lossToday" in wallet else 0
+            require(not max_loss or loss < max_loss, f"held after {loss} were lost at {pk}")
+
     def _entry(self, write: Prepared, batch: Sequence[Prepared]) -> None:
         """Credits come back or go only together with the one end of an open job."""
         kind, ref = plain(write.after["kind"]), plain(write.after["ref"])
@@ -201,6 +222,8 @@ class Witness:
             self._scheduler.now, write.key[0], f"== {kind} {plain(write.after['amount'])} {ref}"
         )
         before = {other.key[1]: plain((other.before or {}).get("status")) for other in batch}
+        if kind == "HOLD":
+            self._loss_limit(write.key[0], batch)
         if kind in ("CAPTURE", "RELEASE"):
             require(
                 before.get(f"JOB#{ref}") in ("SUBMITTING", "SUBMITTED"),
@@ -243,13 +266,16 @@ class Witness:
         if step[0] != step[1]:
             line = f"== {job_id} {step[0]} -> {step[1]} {plain(after.get('error')) or ''}"
             self._journal.note(self._scheduler.now, write.key[0], line)
-        require(step in _STEPS, f"{job_id} went from {step[0]} to {step[1]}")
+        steps = _STEPS_OF_TEXT if is_text(after) else _STEPS
+        require(step in steps, f"{job_id} went from {step[0]} to {step[1]}")
         for digest in plain(after.get("device")) or ():
             self.new_device_of[job_id] = plain(digest)
         for name in _ONCE:
             require(
                 name not in before or before[name] == after.get(name), f"{name} of {job_id} changed"
             )
+        if is_text(after):
+            return
         if "result" in after and "result" not in before:
             self._delivered(job_id, after)
         if step[1] == "FAILED" and step[0] != "FAILED":

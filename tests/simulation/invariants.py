@@ -7,7 +7,7 @@ from service.audit.entities import Audit
 from service.ledger.entities import OutcomeUnknown
 from service.ledger.store import NEW_DEVICE
 from service.users.entities import MAX_DEVICES_PER_USER
-from tests.simulation.checks import RETRYABLE, Witness, plain, require
+from tests.simulation.checks import RETRYABLE, Witness, is_text, plain, require
 from tests.simulation.journal import Journal
 from tests.simulation.lagging_index import Attributes
 from tests.simulation.memory import MemoryTable
@@ -16,6 +16,7 @@ from tests.simulation.plan import TIMES, Plan, PlannedRequest
 from tests.simulation.vendor import TaskStore, Work
 
 REFUSED_WITH_A_JOB = {"IMAGE_REJECTED", "CONTENT_REJECTED", "PROVIDER_BUSY", "PROVIDER_UNAVAILABLE"}
+_OF_TEXTS = {"PROMPT_TOO_LONG", "NO_RESPONSE", "PROVIDER_BROKE_OFF"}
 
 
 def check_invariants(
@@ -60,8 +61,12 @@ def _wallets(plan: Plan, memory: MemoryTable, jobs: dict[str, Attributes]) -> No
             brought = plain(wallet["granted"]) - granted_since(memory, pk)
             require(brought == plan.welcome, f"a welcome of {brought} at {pk}")
     captured = sum(plain(wallet["captured"]) for wallet in wallets)
-    delivered = sum(plain(job["status"]) == "SUCCEEDED" for job in jobs.values())
-    require(captured == plan.price * delivered, f"{captured} captured for {delivered} videos")
+    texts = [job for job in jobs.values() if is_text(job)]
+    delivered = sum(
+        plain(job["status"]) == "SUCCEEDED" for job in jobs.values() if not is_text(job)
+    )
+    expected = plan.price * delivered + sum(plain(text.get("captured")) or 0 for text in texts)
+    require(captured == expected, f"{captured} captured for {delivered} videos and the texts")
     require(all(plain(wallet["held"]) == 0 for wallet in wallets), "credits held for ever")
 
 
@@ -88,7 +93,7 @@ def _job(job_id: str, job: Attributes, task_store: TaskStore) -> None:
     status = plain(job["status"])
     require(status in ("SUCCEEDED", "FAILED"), f"{job_id} is {status} for ever")
     require("GSI2SK" not in job and "watchUntil" not in job, f"{job_id} is looked at for ever")
-    if status == "SUCCEEDED":
+    if status == "SUCCEEDED" and not is_text(job):
         works = task_store.works.get(job_id, [])
         require(any(work.succeeds for work in works), f"{job_id} was charged and not delivered")
 
@@ -133,7 +138,7 @@ def _response(
         return
     named = getattr(response, "details", {}).get("jobId")
     code = getattr(response, "code", "")
-    if code in REFUSED_WITH_A_JOB:
+    if code in REFUSED_WITH_A_JOB | _OF_TEXTS:
         job = jobs.get(str(named), {})
         require(
             plain(job.get("error")) == code,
@@ -165,7 +170,7 @@ def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) ->
             else response.details.get("jobId")
         )  # type: ignore[attr-defined]
         if job_id:
-            jobs_by_key.setdefault(planned.key_location, {})[str(job_id)] = str(planned.image)
+            jobs_by_key.setdefault(planned.key_location, {})[str(job_id)] = planned.body
     for place, responses in jobs_by_key.items():
         bound = memory.items.get(place)
         require(bound is not None, f"the key at {place} was used and is gone")
@@ -179,7 +184,7 @@ def _keys(witness: Witness, jobs: dict[str, Attributes], memory: MemoryTable) ->
         images = {
             plain(plain(jobs[job_id]["payload"])["imageHash"])
             for job_id in responses
-            if job_id in jobs
+            if job_id in jobs and not is_text(jobs[job_id])
         }
         require(
             len(images) <= 1 and len(set(responses.values())) <= 1,

@@ -21,8 +21,10 @@ from service.ledger import operations as ledger_operations
 from service.ledger import store as ledger_store
 from service.ledger.operations import Ledger, Snapshot
 from service.providers.base import Indeterminate, NotFound
+from service.results.operations import Results
 from service.storage.keys import Key
 from service.storage.writes import When
+from service.text import calling, verdicts
 from service.users import operations as user_operations
 from service.users import sign_up
 from service.users import store as user_store
@@ -184,6 +186,27 @@ def settling_unguarded() -> Iterator[None]:
         yield
 
 
+def every_report_believed() -> Any:
+    return patch.object(verdicts, "usage_fault", lambda *_: "")
+
+
+def vendor_faults_charged() -> Any:
+    rule = calling.verdict_of
+
+    def charged(last: Any, stop: Any, *others: Any) -> Any:
+        return rule(None, stop or verdicts.Stop.LIMIT, *others)
+
+    return patch.object(calling, "verdict_of", charged)
+
+
+def text_charged_before_it_is_stored() -> Any:
+    return patch.object(Results, "store", lambda self, owner, verdict, content: verdict)
+
+
+def stored_text_ignored_by_the_worker() -> Any:
+    return patch.object(Results, "verdict", lambda self, payer, job_id: None)
+
+
 MUTANTS: dict[str, Mutant] = {
     "key_before_wallet": key_before_wallet,
     "release_after_one_not_found": release_after_one_not_found,
@@ -201,6 +224,10 @@ MUTANTS: dict[str, Mutant] = {
     "device_claim_unguarded": unguarded_all(user_store, "device_claim_writes"),
     "release_claims_the_device": release_claims_the_device,
     "capture_forgets_the_device": capture_forgets_the_device,
+    "every_report_believed": every_report_believed,
+    "vendor_faults_charged": vendor_faults_charged,
+    "text_charged_before_it_is_stored": text_charged_before_it_is_stored,
+    "stored_text_ignored_by_the_worker": stored_text_ignored_by_the_worker,
     "cap_only_read": unguarded(user_store, "count_write"),
     "version_not_compared": unguarded(ledger_store, "wallet_write"),
 }

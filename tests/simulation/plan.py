@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from service.jobs import keys as jobs_keys
 from service.jobs.entities import Times
+from service.text.entities import ROUTE as TEXT_ROUTE
 from service.videos.operations import ROUTE
 from tests.faults.library.random_faults import QUERY_FAULTS, TABLE_FAULTS, VENDOR_FAULTS, Faults
 from tests.simulation.scheduler import stream
@@ -61,6 +62,24 @@ _CHANCES = {
     "query: pause": 0.005,
     "query: no link": 0.02,
 }
+_TEXT_CHANCES = {
+    "text: busy": 0.05,
+    "text: content refused": 0.03,
+    "text: too long": 0.05,
+    "text: unavailable": 0.03,
+    "text: cut": 0.08,
+    "text: stall": 0.05,
+    "text: server error": 0.05,
+    "text: silent": 0.04,
+    "text: cut by content": 0.03,
+    "text: other end": 0.02,
+    "text: late": 0.04,
+    "text: no usage": 0.04,
+    "text: usage lie": 0.08,
+    "text: death before": 0.02,
+    "text: death": 0.03,
+    "text: pause": 0.03,
+}
 _STORM = {
     "late write": 0.20,
     "lost request": 0.10,
@@ -71,6 +90,9 @@ _STORM = {
     "internal error, applied": 0.05,
     "death in flight": 0.01,
 }
+_SHARE_WITH_TEXTS = 0.5
+# Whatever else a user wants has a smaller number.
+FIRST_TEXT = 1000
 _SCALES = (0.0, 0.3, 1.0, 1.0, 3.0)
 _ACCENTS = (0.0, 0.5, 1.0, 1.0, 1.0, 5.0)
 _MAX_SHARE = {TABLE_FAULTS: 0.35, VENDOR_FAULTS: 0.7, QUERY_FAULTS: 0.6}
@@ -94,11 +116,39 @@ class PlannedRequest:
     repeats: tuple[float, ...]
     changed: bool
 
+    is_text = False
+    route = ROUTE
+
     @property
     def key_location(self) -> tuple[str, str]:
         """Where the table keeps this key."""
-        key = jobs_keys.idempotency(self.user, ROUTE, self.key or "")
+        key = jobs_keys.idempotency(self.user, self.route, self.key or "")
         return key.pk, key.sk
+
+    @property
+    def body(self) -> str:
+        """What must be the same for the same key."""
+        return str(self.image)
+
+
+@dataclass(frozen=True)
+class PlannedText(PlannedRequest):
+    """A text that a user wants: `image` is which of two prompts. It is read as a stream where
+    `streams`, by a client that leaves after that many events (None: it stays), and cancelled so
+    many seconds after each request for it (None: never)."""
+
+    prompt_bytes: int
+    max_tokens: int | None
+    streams: bool
+    leaves_after: int | None
+    cancelled_after: float | None
+
+    is_text = True
+    route = TEXT_ROUTE
+
+    @property
+    def body(self) -> str:
+        return str((self.image, self.prompt_bytes, self.max_tokens))
 
 
 @dataclass(frozen=True)
@@ -128,7 +178,8 @@ class PlannedCorrection:
 
 @dataclass(frozen=True)
 class Plan:
-    """A world. `calm_at` is when faults end; in a storm writes meet `storm_faults`."""
+    """A world. `calm_at` is when faults end; in a storm writes meet `storm_faults`. At each of
+    `drains` a web process begins to end: its texts are ended, and it dies."""
 
     seed: int
     max_users: int
@@ -141,6 +192,7 @@ class Plan:
     callbacks: bool
     max_open_jobs: int
     max_credits_per_day: Decimal
+    max_loss_per_day: Decimal
     calm_at: float
     storms: tuple[tuple[float, float], ...]
     faults: Faults
@@ -148,6 +200,8 @@ class Plan:
     habits: Habits
     requests: tuple[PlannedRequest, ...]
     corrections: tuple[PlannedCorrection, ...] = ()
+    text_faults: Faults = Faults()
+    drains: tuple[float, ...] = ()
 
 
 def draw(seed: int) -> Plan:
@@ -163,6 +217,10 @@ def draw(seed: int) -> Plan:
         _planned_request(rng, number, users, devices, busy_seconds)
         for number in range(rng.choice((4, 12, 25, 25)))
     ]
+    texts = stream(seed, "texts")
+    has_texts = texts.random() < _SHARE_WITH_TEXTS
+    if has_texts:
+        requests += _texts(texts, requests, busy_seconds)
     return Plan(
         seed=seed,
         max_users=rng.choice((1, 2, len(users), 33, 33, 33)),
@@ -175,6 +233,7 @@ def draw(seed: int) -> Plan:
         callbacks=rng.random() < 0.5,
         max_open_jobs=limits.choice((0, 0, 1, 2, 5)),
         max_credits_per_day=limits.choice((Decimal(0), Decimal(0), Decimal(2), Decimal(4))),
+        max_loss_per_day=limits.choice((Decimal(0), Decimal(0), Decimal("0.001"), Decimal("0.02"))),
         calm_at=busy_seconds + rng.choice((60.0, 600.0, 2000.0)),
         storms=tuple(_storm(rng, busy_seconds) for _ in range(rng.choice((0, 0, 1, 2, 3)))),
         faults=_faults(rng),
@@ -182,6 +241,8 @@ def draw(seed: int) -> Plan:
         habits=Habits(run_seconds=rng.choice((5.0, 60.0, 60.0, 300.0))),
         requests=tuple(requests),
         corrections=_corrections(stream(seed, "corrections"), users, busy_seconds),
+        text_faults=_mix(texts, _TEXT_CHANCES, texts.choice(_SCALES), 0.8),
+        drains=_drains(texts, busy_seconds) if has_texts else (),
     )
 
 
@@ -222,6 +283,34 @@ def _planned_request(
         repeats=tuple(1500.0 ** rng.random() for _ in range(rng.choice((0, 0, 1, 2)))),
         changed=rng.random() < 0.1,
     )
+
+
+def _texts(
+    rng: random.Random, others: list[PlannedRequest], busy_seconds: float
+) -> list[PlannedText]:
+    """For the same users, on the same devices, at the same time."""
+    users = sorted({each.user for each in others})
+    devices = sorted({each.device for each in others})
+    texts = []
+    for number in range(FIRST_TEXT, FIRST_TEXT + rng.choice((12, 25, 40))):
+        usual = _planned_request(rng, number, users, devices, busy_seconds)
+        shared = rng.randrange(FIRST_TEXT, number + 1) if rng.random() < 0.3 else number
+        key = usual.key and f"key{shared}"
+        texts.append(
+            PlannedText(
+                **{**usual.__dict__, "key": key},
+                prompt_bytes=rng.choice((30, 400, 12_000)),
+                max_tokens=rng.choice((None, 16, 100, 2000, 30_000)),
+                streams=rng.random() < 0.5,
+                leaves_after=rng.choice((None, None, 1, 3)),
+                cancelled_after=20 * rng.random() ** 2 if rng.random() < 0.35 else None,
+            )
+        )
+    return texts
+
+
+def _drains(rng: random.Random, busy_seconds: float) -> tuple[float, ...]:
+    return tuple(1.2 * busy_seconds * rng.random() for _ in range(rng.choice((0, 1, 3, 8))))
 
 
 def _storm(rng: random.Random, busy_seconds: float) -> tuple[float, float]:

@@ -27,6 +27,7 @@ class Process:
     def __init__(self, scheduler: "Scheduler", name: str, skew_seconds: float = 0.0) -> None:
         self.name = name
         self.dead = False
+        self.ends_calls = False
         self.paused_until = 0.0
         self.clock = SimulatedClock(scheduler, skew_seconds)
         self.tasks: list[Task] = []
@@ -239,6 +240,30 @@ class SimulatedLock:
         self._released.set()
 
 
+class SimulatedCondition:
+    """`threading.Condition` for tasks: whoever has it does not wait for anything else."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._changed = SimulatedEvent(scheduler)
+
+    def __enter__(self) -> None:
+        """Tasks run alone."""
+
+    def __exit__(self, *_: object) -> None:
+        """Tasks run alone."""
+
+    def notify_all(self) -> None:
+        self._changed.set()
+        self._changed = SimulatedEvent(self._scheduler)
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
+        until = self._scheduler.now + timeout
+        while not predicate() and self._scheduler.now < until:
+            self._changed.wait(until - self._scheduler.now)
+        return predicate()
+
+
 class SimulatedThreading:
     """What the product's modules find under the name `threading` while a world runs."""
 
@@ -252,6 +277,10 @@ class SimulatedThreading:
 
     def Lock(self) -> SimulatedLock:  # noqa: N802
         return SimulatedLock(self._scheduler)
+
+    def Condition(self, lock: object = None) -> SimulatedCondition:  # noqa: N802
+        del lock
+        return SimulatedCondition(self._scheduler)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ MAX_PLAYS = 400
 _SIMPLER: tuple[dict[str, Any], ...] = (
     {"storms": ()},
     {"callbacks": False},
+    {"drains": ()},
     {"skew": 0.0},
     {"lag": 0.0},
     {"webs": 1},
@@ -71,7 +72,7 @@ class Shrinker:
 
     def _mute(self) -> None:
         """All faults but one at a time would be too bold; one by one they go."""
-        for field in ("faults", "storm_faults"):
+        for field in ("faults", "storm_faults", "text_faults"):
             for name in sorted(getattr(self.plan, field).chances):
                 faults = getattr(self.plan, field).without([name])
                 if faults.chances[name]:

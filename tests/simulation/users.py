@@ -1,21 +1,24 @@
-"""The users of a world: they send requests, wait, time out, repeat, and come back later with the
-same key."""
+"""The users of a world: they send requests for videos and texts, wait, time out, repeat, and come
+back later with the same key."""
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import greenlet
 
 from service.core.errors import FareboxError
 from service.core.principal import Principal
+from service.jobs.cancellation import Cancellation
 from service.videos.entities import NewVideo
 from tests.simulation.checks import Witness, require
 from tests.simulation.journal import Journal
 from tests.simulation.parts import Parts
-from tests.simulation.plan import Plan, PlannedRequest
+from tests.simulation.plan import Plan, PlannedRequest, PlannedText
 from tests.simulation.scheduler import Process, Scheduler, SimulatedEvent, Task, stream
+from tests.simulation.text_checks import TextWitness
+from tests.simulation.text_users import generate
 
 FINAL = {
     "INSUFFICIENT_CREDITS",
@@ -24,6 +27,9 @@ FINAL = {
     "IDEMPOTENCY_KEY_REUSED",
     "IMAGE_REJECTED",
     "CONTENT_REJECTED",
+    "PROMPT_TOO_LONG",
+    "NO_RESPONSE",
+    "PROVIDER_BROKE_OFF",
 }
 NO_RESPONSE = "no response"
 MAX_REQUESTS = 32
@@ -45,12 +51,14 @@ class SimulatedUsers:
         scheduler: Scheduler,
         plan: Plan,
         witness: Witness,
+        texts: TextWitness,
         journal: Journal,
         webs: Callable[[], list[Parts]],
     ) -> None:
         self._scheduler = scheduler
         self._plan = plan
         self._witness = witness
+        self._texts = texts
         self._journal = journal
         self._webs = webs
         self._outside = Process(scheduler, "people")
@@ -125,13 +133,49 @@ class SimulatedUsers:
                 job_id in [job.job_id for job in page.jobs],
                 f"{job_id} got and is not listed",
             )
+        if planned.is_text and getattr(snapshot, "result", None):
+            self._read_text(planned, snapshot)
         self._request(planned, "balance", lambda web: web.ledger.balance(planned.user), 30.0)
 
+    def _read_text(self, planned: PlannedRequest, job: Any) -> None:
+        content = self._request(planned, "text", lambda web: web.operations.content(job), 30.0)
+        if isinstance(content, dict):
+            written = self._texts.books.calls[job.job_id].text
+            require((content["text"] or "") == written, f"{job.job_id} has another text")
+
     def _post(self, planned: PlannedRequest, image: int, timeout_seconds: float) -> Any:
-        sent = PlannedRequest(**{**planned.__dict__, "image": image})
-        return self._request(
-            sent, "post", lambda web: web.videos.create(order_of(sent)), timeout_seconds
-        )
+        sent = replace(planned, image=image)
+        if not isinstance(sent, PlannedText):
+            return self._request(
+                sent, "post", lambda web: web.videos.create(order_of(sent)), timeout_seconds
+            )
+        made: list[Task] = []
+        if sent.cancelled_after is not None:
+            self._cancel_later(sent, sent.cancelled_after, made)
+
+        def write(web: Parts) -> Any:
+            made.append(self._scheduler.running())
+            return generate(web, sent)
+
+        return self._request(sent, "post", write, timeout_seconds)
+
+    def _cancel_later(self, planned: PlannedText, seconds: float, made: list[Task]) -> None:
+        """Cancels the job that the task makes."""
+        me = self._scheduler.running()
+
+        def cancel() -> None:
+            job_id = made[0].job_ids[-1] if made and made[0].job_ids else None
+            if job_id is not None:
+                outcome = self._request(
+                    planned, "cancel", lambda web: web.jobs.cancel(planned.user, job_id), 30.0
+                )
+                if getattr(outcome, "outcome", "") == Cancellation.CONFIRMED:
+                    self._texts.confirmed.add(job_id)
+            self.busy -= 1
+
+        self.busy += 1
+        rng = random.Random(me.rng.getrandbits(64))
+        self._scheduler.spawn(self._outside, f"{me.name} cancels", cancel, rng, seconds)
 
     def _request(
         self,
@@ -213,7 +257,7 @@ def kind_of(value: Any) -> str:
         return value
     if isinstance(value, Exception):
         return str(getattr(value, "code", type(value).__name__))
-    return "replayed" if value.replayed else "job"
+    return "replayed" if getattr(value, "replayed", False) else "job"
 
 
 def described(value: Any) -> str:

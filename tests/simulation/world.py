@@ -17,6 +17,8 @@ from service.jobs import sweeps
 from service.jobs.entities import CallbackRefused
 from service.ledger.entities import OutcomeUnknown, TooManyWaiting, WalletBusy
 from service.storage.table import StorageUnavailable
+from service.text import runs as text_runs
+from service.text.feature import CLOSING_SECONDS
 from tests.faults.library.random_faults import (
     QUERY_FAULTS,
     TABLE_FAULTS,
@@ -40,6 +42,8 @@ from tests.simulation.scheduler import (
     stream,
 )
 from tests.simulation.server import Server
+from tests.simulation.text_checks import TextWitness, check_texts
+from tests.simulation.text_vendor import TEXT_FAULTS, SimulatedTexts, TextBooks
 from tests.simulation.users import SimulatedUsers
 from tests.simulation.vendor import NEVER, SimulatedProvider, TaskStore, Work
 from tests.simulation.wire import LATEST_SECONDS, SimulatedWire
@@ -47,6 +51,7 @@ from tests.simulation.wire import LATEST_SECONDS, SimulatedWire
 HORIZON_SECONDS = 4 * (TIMES.hard_limit + TIMES.watch) / 1000
 MAX_ROUNDS = 8
 WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
+_THREADED = (fifo_gate, sweeps, current_prices, text_runs)
 _CALLBACK_ERRORS = (StorageUnavailable, WalletBusy, OutcomeUnknown, TooManyWaiting)
 
 
@@ -75,14 +80,19 @@ class ServiceHarness:
         self.task_store = TaskStore(plan.habits, TIMES.hard_limit / 1000)
         self.witness = Witness(self.scheduler, plan, self.memory, self.task_store, journal)
         self.task_store.on_accept.append(self._callbacks)
+        self.books = TextBooks()
+        self.texts = TextWitness(self.scheduler, plan.skew, self.memory, self.books)
         self.calm = False
         self.webs: list[Parts] = []
-        self.users = SimulatedUsers(self.scheduler, plan, self.witness, journal, lambda: self.webs)
+        self.users = SimulatedUsers(
+            self.scheduler, plan, self.witness, self.texts, journal, lambda: self.webs
+        )
         self.office = Office(self.scheduler, plan, journal, lambda: self.webs)
         self._picker = {
             family: FaultPicker(plan.faults, family)
             for family in (TABLE_FAULTS, VENDOR_FAULTS, QUERY_FAULTS)
         }
+        self._picker[TEXT_FAULTS] = FaultPicker(plan.text_faults, TEXT_FAULTS)
         self._storm_dice = FaultPicker(plan.storm_faults, TABLE_FAULTS)
         self._no_dice = FaultPicker(Faults(), ())
         self._started = 0
@@ -96,6 +106,8 @@ class ServiceHarness:
             self._start_worker()
         self.scheduler.at(self.plan.calm_at, self._grow_calm)
         self.scheduler.at(self.plan.calm_at / 3, self._audit_early)
+        for at in self.plan.drains:
+            self.scheduler.at(at, self._drain)
         self.users.arrive()
         self.office.begin()
         self._run(HORIZON_SECONDS, self._settled)
@@ -125,6 +137,7 @@ class ServiceHarness:
         check_invariants(
             self.plan, self.memory, self.task_store, self.witness, found[0], self.journal
         )
+        check_texts(self.texts, self.memory, self.journal)
         self.office.check(self.memory)
 
     def _audit_early(self) -> None:
@@ -170,6 +183,17 @@ class ServiceHarness:
             self.webs.remove(parts)
             self.scheduler.at(self.scheduler.now + 0.5 + 10 * self.rng.random(), self._start_web)
 
+    def _drain(self) -> None:
+        """A web process begins to end: it ends its texts, and some seconds later it is gone."""
+        if not self.webs:
+            return
+        web = self.webs[self.rng.randrange(len(self.webs))]
+        self.journal.count("drains")
+        web.process.ends_calls = True
+        web.runs.end_all()
+        web.process.ends_calls = False
+        self.scheduler.at(self.scheduler.now + CLOSING_SECONDS, lambda: self._web_dies(web))
+
     def _start_worker(self) -> None:
         parts = self._parts(
             f"worker{self._started}", self._skew(), lambda: self._worker_dies(parts)
@@ -212,7 +236,15 @@ class ServiceHarness:
             self.journal,
             die,
         )
-        return build(scheduler, self.plan, process, wire, provider)
+        texts = SimulatedTexts(
+            scheduler,
+            self.books,
+            process,
+            lambda: self._faults(TEXT_FAULTS),
+            self.journal,
+            die,
+        )
+        return build(scheduler, self.plan, process, wire, provider, texts)
 
     def _faults(self, family: tuple[str, ...]) -> FaultPicker:
         return self._no_dice if self.calm else self._picker[family]
@@ -297,7 +329,7 @@ def play(plan: Plan, tracing: bool = False) -> Outcome:
     journal = Journal(tracing)
     with counted_logs(journal) as broken:
         world = ServiceHarness(plan, journal)
-        with in_place_of_threads(world.scheduler, fifo_gate, sweeps, current_prices):
+        with in_place_of_threads(world.scheduler, *_THREADED):
             violation = ""
             try:
                 world.play()
