@@ -28,6 +28,20 @@ fail() {
     exit 1
 }
 
+# For what is not known: neither that it failed nor that it succeeded. A caller must not act as if
+# it had failed.
+unknown() {
+    say "$*"
+    exit "$UNKNOWN"
+}
+UNKNOWN=3
+
+# Ends as a script that this one ran did: $1 is its exit code, $2 what is said if it failed.
+exit_as() {
+    [ "$1" = "$UNKNOWN" ] || say "$2"
+    exit "$1"
+}
+
 # Prints what CloudFormation returns for a stack; nothing if the stack does not exist. Any other
 # error ends the run: a failed request must not be taken for a missing stack.
 described() {
@@ -35,7 +49,7 @@ described() {
     error=$(mktemp)
     if ! aws cloudformation describe-stacks --stack-name "$1" --query "$2" --output text \
         2>"$error" &&
-        ! grep -q 'does not exist' "$error"; then
+        ! grep -q 'Stack with id .* does not exist' "$error"; then
         cat "$error" >&2
         rm -f "$error"
         exit 1
@@ -58,6 +72,14 @@ services() {
 min_tasks() {
     aws application-autoscaling describe-scalable-targets --service-namespace ecs \
         --resource-ids "service/$1/$2" --query 'ScalableTargets[0].MinCapacity' --output text
+}
+
+# Waits until every task of these ECS services runs, or has stopped, as wanted. Usage: wait_stable
+# CLUSTER SERVICE…
+wait_stable() {
+    aws ecs wait services-stable --cluster "$1" --services "${@:2}" ||
+        unknown "Not every task is as wanted yet: only the wait for them has ended." \
+            "How far they are: make status STAGE=$STAGE"
 }
 
 confirm() {

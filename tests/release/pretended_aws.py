@@ -72,7 +72,7 @@ def describe_stacks(account: Account, options: Options) -> Any:
     if account.get("silent"):
         raise ServiceError("Could not connect to the endpoint")
     if stack is None:
-        raise ServiceError("ValidationError: does not exist")
+        raise ServiceError(f"Stack with id {options['stack-name']} does not exist")
     return {
         "Stacks": [
             {
@@ -110,6 +110,7 @@ def describe_change_set(account: Account, options: Options) -> Any:
     changes = account.get("changes", {}).get(options["stack-name"], [])
     return {
         "Changes": [{"ResourceChange": change} for change in changes],
+        "Status": "FAILED",
         "StatusReason": "The submitted information didn't contain changes.",
     }
 

@@ -309,7 +309,7 @@ def an_operators_command_runs_as_a_task_of_its_own(deployment: Deployment) -> It
 def _unchanged(reason: str = "The submitted information didn't contain changes.") -> Responses:
     return (
         ("*wait\\ change-set-create-complete*", "", 255),
-        ("*describe-change-set*StatusReason*", reason, 0),
+        ("*describe-change-set*StatusReason*", f"FAILED\t{reason}", 0),
     )
 
 
