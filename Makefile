@@ -104,6 +104,10 @@ template-mutations: $(VENV)/test ## mutate the templates one named way at a time
 template-mistakes: $(VENV)/test ## apply a list of mistakes one at a time; each must be noticed (LIST=file, a JSON array)
 	@$(RUN) -m tests.infrastructure.template_mutations.listed $(LIST)
 
+.PHONY: transcripts
+transcripts: $(VENV)/test ## write what every release script does in every situation; the difference is what a change changes
+	@$(RUN) -m tests.infrastructure.transcripts
+
 # The release needs the AWS CLI, Docker, curl and Python. Account and region come from the AWS CLI's own settings.
 .PHONY: image
 image: ## build this commit's image and push it (STAGE=dev|staging|production)

@@ -18,6 +18,7 @@ from tests.infrastructure.checks import (
     kept,
     labels,
     limits,
+    local_stack,
     network,
     order,
     own_calls,
@@ -28,6 +29,7 @@ from tests.infrastructure.checks import (
     receivers,
     relay,
     release_calls,
+    release_transcripts,
     requests,
     roles,
     running,
@@ -39,6 +41,7 @@ from tests.infrastructure.checks import (
     stored,
     trust,
     watching,
+    workflows,
 )
 from tests.infrastructure.deployments import Deployment
 
@@ -77,8 +80,11 @@ _THEMES = (
     labels,
     doors,
     release_calls,
+    release_transcripts,
     pipeline,
     build_files,
+    local_stack,
+    workflows,
 )
 
 

@@ -2,6 +2,7 @@
 kind of response."""
 
 import os
+import resource
 import runpy
 import signal
 import sys
@@ -35,6 +36,8 @@ EXACT = {
 OF_THE_TASK = {"workers": "WEB_CONCURRENCY", "worker_connections": "WEB_CONNECTIONS"}
 HOOKS = {"on_starting", "when_ready", "on_exit"}
 _MEGABYTE = 1024 * 1024
+# Log, table, secrets, listening sockets, pools of connections that wait.
+_RESERVED_FILES = 256
 
 
 def the_server_has_exactly_these_settings(deployment: Deployment) -> Iterator[str]:
@@ -106,6 +109,42 @@ def a_signal_drains_first_and_a_second_one_stops(deployment: Deployment) -> Iter
                 yield "the flag stays when the server ends"
 
 
+def the_server_may_open_a_file_for_each_end_of_each_connection(
+    deployment: Deployment,
+) -> Iterator[str]:
+    """A client and a provider for each connection, and a reserve; no more than the system allows,
+    and never fewer than before."""
+    connections = int(deployment.server["worker_connections"])
+    needed = 2 * connections + _RESERVED_FILES
+    unlimited = resource.RLIM_INFINITY
+    for before, limit, wanted in (
+        (1024, unlimited, needed),
+        (256, 4 * needed, needed),
+        (1024, 2048, 2048),
+        (8 * needed, 8 * needed, None),
+        (8 * needed, unlimited, None),
+    ):
+        allowed = _allowed(deployment, before, limit)
+        if wanted is None and allowed is not None:
+            yield f"the server lowers its open files from {before} to {allowed[0]}"
+        if wanted is not None and (allowed is None or allowed[0] < wanted):
+            yield f"the server may open {allowed} files, and needs {wanted}"
+        if allowed is not None and allowed[1] != limit:
+            yield f"the server changes the system's limit of {limit} to {allowed[1]}"
+
+
+def freed_memory_goes_back_to_the_system(deployment: Deployment) -> Iterator[str]:
+    made: list[tuple[int, int]] = []
+    library = type("Library", (), {"mallopt": lambda self, *given: made.append(given)})
+    with tempfile.TemporaryDirectory() as folder:
+        server = _in(folder, deployment)
+        with patch("resource.setrlimit"), patch("ctypes.CDLL", lambda name: library()):
+            server["on_starting"](None)
+    # M_MMAP_THRESHOLD (-3) and M_ARENA_MAX (-8) of glibc's malloc.h.
+    if made != [(-3, 256 * 1024), (-8, 2)]:
+        yield f"the allocator is set to {made}"
+
+
 def the_health_check_believes_only_200(deployment: Deployment) -> Iterator[str]:
     path = deployment.root / "docker" / "healthcheck.py"
     for arguments, wanted in (
@@ -120,6 +159,27 @@ def the_health_check_believes_only_200(deployment: Deployment) -> Iterator[str]:
             limit = int(deployment.web.definition["HealthCheck"]["Timeout"])
             if not 0 < float(made[4]) < limit:
                 yield f"the health check takes {made[4]} s, its container allows {limit} s"
+
+
+def _allowed(deployment: Deployment, before: int, limit: int) -> tuple[int, int] | None:
+    """What the server requests at its start, where the system allows so many open files."""
+    set_to: list[tuple[int, int]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        server = _in(folder, deployment)
+        with (
+            patch("resource.getrlimit", lambda kind: (before, limit)),
+            patch("resource.setrlimit", lambda kind, limits: set_to.append(limits)),
+            patch("ctypes.CDLL"),
+        ):
+            server["on_starting"](None)
+    return set_to[-1] if set_to else None
+
+
+def _in(folder: str, deployment: Deployment) -> dict[str, Any]:
+    """The configuration of the web container, with its flag in a folder of ours."""
+    environment = deployment.web.environment | {"DRAIN_FLAG_PATH": str(Path(folder) / "flag")}
+    with patch.dict(os.environ, environment, clear=True):
+        return _configuration(deployment)
 
 
 def _configuration(deployment: Deployment) -> dict[str, Any]:
