@@ -11,6 +11,7 @@ from service.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 IMAGE_TO_VIDEO = "kling:image2video"
 TRANSCRIPTION = "assemblyai:transcription"
 LIVE_TRANSCRIPTION = "assemblyai:live"
+LIVE_BLOCK = "assemblyai:live-block"
 MAX_PROMPT = 2500
 MAX_REASON = 150
 

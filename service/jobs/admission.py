@@ -29,6 +29,7 @@ from service.ledger.entities import (
     WalletBusy,
     check_wallet,
 )
+from service.ledger.limits import AlreadyLive, check_alone
 from service.ledger.movements import hold
 from service.ledger.operations import Ledger, Snapshot
 from service.storage.table import Table
@@ -187,7 +188,14 @@ class Admission:
         available = spendable if left is None else min(spendable, left)
         is_sufficient = _can_hold(wallet, operation, estimate.amount, now)
         is_sufficient &= left is None or estimate.amount <= left
-        return Quote(operation, estimate, available, is_sufficient, registered=True)
+        return Quote(
+            operation,
+            estimate,
+            available,
+            is_sufficient,
+            registered=True,
+            is_excluded=_is_excluded(wallet, operation, now),
+        )
 
     def _earlier(self, request: JobRequest, snapshot: Snapshot) -> Job | None:
         """The job that the request's key stands for already, or whose retry it is. Raises
@@ -205,6 +213,14 @@ class Admission:
                 details={"jobId": use.job_id}, location=f"/jobs/{use.job_id}"
             )
         return self._settlement.read(request.payer, use.job_id)
+
+
+def _is_excluded(wallet: Wallet, operation: str, now: int) -> bool:
+    try:
+        check_alone(wallet, operation, now)
+    except AlreadyLive:
+        return True
+    return False
 
 
 def _can_hold(wallet: Wallet, operation: str, amount: Amount, now: int) -> bool:

@@ -10,12 +10,12 @@ from service.jobs.entities import Failure, Job, JobStatus
 from service.jobs.implicit_keys import is_sealed as is_implicit_sealed
 from service.jobs.implicit_keys import newest_job
 from service.jobs.store import KeyUse, is_key_sealed, is_sealed
-from service.jobs.work import Operations, price_of
+from service.jobs.work import LIVE_UNTIL, Operations, price_of
 from service.ledger import keys as ledger_keys
 from service.ledger.checks import LedgerRecords
-from service.ledger.entities import Entry, EntryKind
+from service.ledger.entities import Entry, EntryKind, WalletStatus
 from service.ledger.holdings import HOLDING_KINDS, holding_of
-from service.ledger.limits import kind_of, missing_jobs
+from service.ledger.limits import TIMED_KINDS, kind_of, missing_jobs
 from service.ledger.lots import total_taken
 from service.storage.checks import AccountCheck, ItemCheck, Violation, item_name
 from service.storage.codec import Item
@@ -114,17 +114,20 @@ def _job_faults(account: JobRecords) -> Iterator[Violation]:
 
 
 def _in_flight_faults(account: JobRecords) -> Iterator[Violation]:
-    """The wallet lists the hard limit of each open job, but for those that were past it at the last
-    hold. As exact as `_held_faults`."""
-    if account.wallet is None or account.late or account.unreadable:
+    """The wallet lists the hard limit of each open job and the end of each length of time that was
+    sold, but for those that were past it at the last hold. As exact as `_held_faults`."""
+    wallet = account.wallet
+    if wallet is None or account.late or account.unreadable:
         return
     ends = ends_by_kind(account.jobs)
     holds = (entry.at for entry in account.entries if entry.kind in HOLDING_KINDS)
     last_hold = max(holds, default=0)
-    for kind in sorted({*ends, *account.wallet.open_jobs}):
-        extra, missing = missing_jobs(account.wallet, kind, ends.get(kind, []))
+    # An erasure empties what was sold, and the list, one after the other.
+    is_erased = wallet.status in (WalletStatus.CLOSING, WalletStatus.CLOSED)
+    for kind in sorted({*ends, *wallet.open_jobs} - (TIMED_KINDS if is_erased else set())):
+        extra, missing = missing_jobs(wallet, kind, ends.get(kind, []))
         if extra or any(end * 1000 > last_hold for end in missing):
-            listed, found = len(account.wallet.open_jobs.get(kind, ())), len(ends.get(kind, []))
+            listed, found = len(wallet.open_jobs.get(kind, ())), len(ends.get(kind, []))
             yield Violation(
                 item_name(account.user_id, "METADATA"),
                 f"openJobs lists {listed} of kind {kind}, which are not the {found} open jobs",
@@ -132,11 +135,14 @@ def _in_flight_faults(account: JobRecords) -> Iterator[Violation]:
 
 
 def ends_by_kind(jobs: Iterable[Job]) -> dict[str, list[int]]:
-    """The hard limits of open jobs, by kind of work."""
+    """The hard limits of open jobs and the ends of lengths of time that were sold, by kind."""
     ends: dict[str, list[int]] = {}
     for job in jobs:
+        kind = kind_of(job.operation)
         if job.is_open:
-            ends.setdefault(kind_of(job.operation), []).append(job.hard_at)
+            ends.setdefault(kind, []).append(job.hard_at)
+        elif kind in TIMED_KINDS and job.status is JobStatus.SUCCEEDED and job.result:
+            ends.setdefault(kind, []).append(int(str(job.result[LIVE_UNTIL])))
     return ends
 
 

@@ -17,7 +17,7 @@ from service.jobs.job_ids import JobIds
 from service.jobs.work import Estimate, Facts
 from service.ledger.details import OPERATION, REQUEST_ID
 from service.ledger.entities import Movement, OutcomeUnknown, StaleRead
-from service.ledger.limits import UserLimits, check_limits, day_of, with_job
+from service.ledger.limits import UserLimits, check_alone, check_limits, day_of, with_job
 from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Moved, Proposal, Snapshot
 from service.sessions import ceilings
@@ -75,7 +75,7 @@ class Holds:
         read of the wallet and the items of `related_to`, `times` those of this job (None: the usual
         ones). Raises `StaleRead` when a twin took the key meanwhile or no wallet is open,
         `SubscriptionRequired`, `SessionEnded`,
-        `SessionCeilingReached`, `TooManyOpenJobs`,
+        `SessionCeilingReached`, `AlreadyLive`, `TooManyOpenJobs`,
         `DailyLimitReached`, `LossLimitReached`, `HouseLimitReached`, and what `Ledger.move` raises;
         `OutcomeUnknown` names the job."""
         job_id = self._job_ids.new(request.payer, self._clock.now())
@@ -193,6 +193,7 @@ class HoldTerms:
         details = {OPERATION: self.request.operation, REQUEST_ID: self.request.request_id}
         movement = hold(wallet, self.estimate.amount, self.job_id, now, details=details)
         job = self.job(movement, now)
+        check_alone(snapshot.wallet, job.operation, now)
         check_limits(snapshot.wallet, job.operation, job.held, now, limits)
         if self.is_limited and (self.charge is None or self.charge.day != day_of(job.created_at)):
             raise StaleRead("the house is charged for another day, or not at all")

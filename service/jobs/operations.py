@@ -135,8 +135,8 @@ class Jobs:
         Raises, before anything is written: `IdempotencyKeyReused`, whatever the kind of work
         refuses, `SubscriptionRequired`, `SessionEnded`, `SessionCeilingReached`, `TooManyJobs`,
         `ProviderSaturated`, `AccountClosed`, what `Users.sign_up` and `Users.welcomed` raise,
-        `WalletFrozen`, `InsufficientCredits`, `TooManyOpenJobs`, `DailyLimitReached`,
-        `LossLimitReached`, `HouseLimitReached`, `WalletBusy`.
+        `WalletFrozen`, `InsufficientCredits`, `AlreadyLive`, `TooManyOpenJobs`,
+        `DailyLimitReached`, `LossLimitReached`, `HouseLimitReached`, `WalletBusy`.
         Raises, naming the job: the kind's errors for work that the provider refused, `ProviderBusy`
         and `ProviderUnavailable` among them (released), and `OutcomeUnknown`."""
         work = self._operations.work(request.operation)
@@ -302,6 +302,14 @@ class Jobs:
         if event.final and allowed(job_id):
             self._house.settled(self._resolved(payer, job_id))
 
+    def callback_url(self, job: Job, provider: str) -> str | None:
+        """The address of ours that a provider calls back about that job, and no other has; None
+        where this service has no address."""
+        if not self._public_url:
+            return None
+        token = self._token_cipher.seal([job.payer, job.job_id])
+        return f"{self._public_url}{CALLBACKS_PATH}/{provider}/{token}"
+
     def _resolved(self, payer: str, job_id: str) -> Job:
         try:
             return self._settlement.resolve(payer, job_id)
@@ -329,7 +337,7 @@ class Jobs:
 
     def _created(self, work: AsynchronousWork, job: Job, body: object, until: float) -> Created:
         try:
-            return work.submit(job, body, self._callback_url(work, job), until)
+            return work.submit(job, body, self.callback_url(job, work.provider), until)
         except Exception:
             log.exception("provider_create_failed", job_id=job.job_id)
             return Indeterminate()
@@ -353,9 +361,3 @@ class Jobs:
         refusal = self._operations.refusal(job)
         if refusal is not None:
             raise refusal
-
-    def _callback_url(self, work: AsynchronousWork, job: Job) -> str | None:
-        if not self._public_url:
-            return None
-        token = self._token_cipher.seal([job.payer, job.job_id])
-        return f"{self._public_url}{CALLBACKS_PATH}/{work.provider}/{token}"

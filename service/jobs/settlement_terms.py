@@ -10,7 +10,7 @@ from service.jobs import keys, store
 from service.jobs.entities import Job, JobStatus
 from service.ledger.details import HOUSE_LOSS, Details
 from service.ledger.entities import Entry, Movement, StaleRead, Wallet
-from service.ledger.limits import without_job
+from service.ledger.limits import with_ended
 from service.ledger.movements import capture, release
 from service.ledger.operations import ConditionalWrite, Proposal, Snapshot
 from service.sessions import ceilings
@@ -124,7 +124,12 @@ class SettlementTerms:
         if not store.is_as_read(stored, self.job):
             raise StaleRead("the job has changed")
         movement = self.decide(snapshot.wallet, now)
-        wallet = without_job(movement.wallet, self.job.operation, self.job.hard_at)
+        wallet = with_ended(
+            movement.wallet,
+            self.job.operation,
+            self.job.hard_at,
+            is_delivered=self.ended.status is JobStatus.SUCCEEDED,
+        )
         movement = replace(movement, wallet=wallet)
         write = self.write_end(self.job, self.after(movement))
         writes = [ConditionalWrite(write, StaleRead("the job has changed"))]

@@ -23,6 +23,9 @@ from service.storage.codec import Value
 Facts = Mapping[str, Value]
 """Bounded facts in the form in which an item keeps them."""
 
+# In the result of what is sold as a length of time: its job's hard limit, which its end removes.
+LIVE_UNTIL = "liveUntil"
+
 
 class OperationNotFound(NotFound):
     code = "OPERATION_NOT_FOUND"
@@ -44,13 +47,15 @@ class Estimate:
 @dataclass(frozen=True)
 class Quote:
     """The most that a request can cost, what its user can spend, and whether that is enough to
-    submit it. `registered`: the user has an account already."""
+    submit it. `registered`: the user has an account already; `is_excluded`: what they have in
+    flight keeps it from being submitted."""
 
     operation: str
     estimate: Estimate
     available: Amount
     is_sufficient: bool
     registered: bool
+    is_excluded: bool = False
 
     @property
     def affordable(self) -> Amount:

@@ -11,13 +11,20 @@ from typing import ClassVar
 from service.core.amounts import Amount, credits_number, credits_text, parse_credits
 from service.core.clock import iso
 from service.core.days import DAY
-from service.core.errors import RateLimited
+from service.core.errors import Conflict, RateLimited
 from service.ledger.details import HOUSE_LOSS, Details
 from service.ledger.entities import Wallet
 
 SECOND = 1000
 # Most jobs end within minutes: until the hard limit of the oldest would be far too long to wait.
 RETRY_SECONDS = 30
+# What is sold as a length of time ends when it is sold, and counts until its hard limit.
+TIMED_KINDS = frozenset({"live-block"})
+# What no user has at the same time.
+EXCLUDED_KINDS: Mapping[str, frozenset[str]] = {
+    "live": frozenset({"live-block"}),
+    "live-block": frozenset({"live", "live-block"}),
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,20 @@ class LossLimitReached(RateLimited):
     retry_after = 3600
 
 
+class AlreadyLive(Conflict):
+    """Nothing was written, and an idempotency key stays free."""
+
+    code = "ALREADY_LIVE"
+    summary = (
+        "You have a live session, or a block of time for one that is not over. Nothing was charged."
+    )
+    details_example: ClassVar[Mapping[str, object]] = {"until": "2026-11-21T09:12:00.000Z"}
+    advice = (
+        "End the session, or wait until `details.until`, by which it has ended; a block of time is "
+        "over then, whether or not it was used."
+    )
+
+
 def day_of(at: int) -> int:
     """The UTC day of a moment, in days since 1970-01-01."""
     return at // DAY
@@ -104,6 +125,15 @@ def spent_on(wallet: Wallet, now: int) -> Amount:
 def loss_on(wallet: Wallet, now: int) -> Amount:
     """What the house lost by this user's jobs that ended on the day of that moment."""
     return wallet.loss_today if wallet.loss_day == day_of(now) else 0
+
+
+def check_alone(wallet: Wallet, operation: str, now: int) -> None:
+    """Whether nothing is in flight that a job of that operation excludes. Raises `AlreadyLive`."""
+    excluded = EXCLUDED_KINDS.get(kind_of(operation), frozenset())
+    now = max(now, wallet.updated_at)
+    ends = [end for kind in excluded for end in _not_past(wallet.open_jobs.get(kind, ()), now)]
+    if ends:
+        raise AlreadyLive(details={"until": iso(max(ends) * SECOND)})
 
 
 def check_limits(
@@ -138,6 +168,13 @@ def with_job(wallet: Wallet, operation: str, hard_at: int, now: int) -> Wallet:
     kept = {name: _not_past(ends, now) for name, ends in wallet.open_jobs.items()}
     kept[kind] = tuple(sorted((*kept.get(kind, ()), _second(hard_at))))
     return replace(wallet, open_jobs={name: ends for name, ends in kept.items() if ends})
+
+
+def with_ended(wallet: Wallet, operation: str, hard_at: int, *, is_delivered: bool) -> Wallet:
+    """After the end of that job: what it sold as a length of time counts on."""
+    if is_delivered and kind_of(operation) in TIMED_KINDS:
+        return wallet
+    return without_job(wallet, operation, hard_at)
 
 
 def without_job(wallet: Wallet, operation: str, hard_at: int) -> Wallet:

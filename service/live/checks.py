@@ -3,9 +3,9 @@ of the form that `live.work` writes, and segments are disposable."""
 
 from collections.abc import Iterator
 
-from service.jobs.work import Facts
+from service.jobs.work import LIVE_UNTIL, Facts
 from service.live import keys
-from service.live.entities import LANGUAGES, SAMPLE_RATES, Ending
+from service.live.entities import LANGUAGES, MAX_BLOCK, MIN_BLOCK, SAMPLE_RATES, Ending
 from service.providers.speech import Encoding
 from service.storage.checks import ItemCheck
 from service.storage.codec import Item
@@ -29,6 +29,21 @@ def result_faults(result: Facts) -> Iterator[str]:
             yield f"its {name} is not a number"
     if result.get("ending") not in _ENDINGS:
         yield "it ended in no known way"
+
+
+def block_payload_faults(payload: Facts) -> Iterator[str]:
+    yield from payload_faults(payload)
+    seconds = payload.get("seconds")
+    if type(seconds) is not int or not MIN_BLOCK <= seconds <= MAX_BLOCK:
+        yield "its seconds are not those of a block"
+
+
+def block_result_faults(result: Facts) -> Iterator[str]:
+    if not isinstance(result.get("token"), str):
+        yield "its token is not text"
+    for name in ("tokenExpiresAt", LIVE_UNTIL):
+        if type(result.get(name)) is not int:
+            yield f"its {name} is not a time"
 
 
 def segment_check() -> ItemCheck:

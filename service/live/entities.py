@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from service.core.errors import RateLimited, Unauthenticated, Unavailable
+from service.core.errors import Conflict, Forbidden, RateLimited, Unauthenticated, Unavailable
 from service.core.principal import Principal
 from service.jobs.entities import Failure, Job, ProviderBusy, ProviderUnavailable
 from service.jobs.work import FailureText
+from service.ledger.entities import EXAMPLE_JOB
 from service.providers.base import RejectionReason
 from service.providers.speech import Encoding
 
@@ -18,6 +19,8 @@ SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 DEFAULT_RATE = 16000
 ENGLISH, SEVERAL = "en", "multi"
 LANGUAGES = (ENGLISH, SEVERAL)
+# A session's length that a vendor's token can be bound to, in seconds.
+MIN_BLOCK, MAX_BLOCK = 60, 10_800
 # Less than this is not worth a session, nor its extension.
 MIN_SECONDS = 15
 
@@ -27,6 +30,31 @@ class LiveFailure(StrEnum):
 
     NOTHING_RELAYED = "NOTHING_RELAYED"
     SESSION_BROKE_OFF = "SESSION_BROKE_OFF"
+
+
+class Via(StrEnum):
+    """Who takes a session's audio."""
+
+    RELAY = "relay"
+    VENDOR = "vendor"
+
+
+class VendorTokensOff(Forbidden):
+    code = "VENDOR_TOKENS_OFF"
+    summary = "Sessions go through the relay here. Nothing was charged."
+    advice = "Leave out `via`. For operators: `LIVE_VENDOR_TOKENS` allows it."
+
+
+class BlockEnded(Conflict):
+    """The key's block was charged and its token has expired, or none was ever issued for it."""
+
+    code = "BLOCK_ENDED"
+    summary = "This request's block of time has no token that still opens a session."
+    details_example: ClassVar[Mapping[str, object]] = EXAMPLE_JOB
+    advice = (
+        "`GET /jobs/{jobId}` says whether it was charged. For another block, send another "
+        "`Idempotency-Key`."
+    )
 
 
 class TicketInvalid(Unauthenticated):
@@ -156,6 +184,16 @@ FAILURES: Mapping[str, FailureText] = {
     Failure.PROVIDER_UNAVAILABLE: FailureText(ProviderUnavailable.summary, ProviderUnavailable),
     Failure.INTERRUPTED: FailureText(
         "The session was interrupted, and nothing of it was stored. Nothing was charged."
+    ),
+}
+
+
+BLOCK_FAILURES: Mapping[str, FailureText] = {
+    Failure.PROVIDER_BUSY: FAILURES[Failure.PROVIDER_BUSY],
+    Failure.PROVIDER_UNAVAILABLE: FAILURES[Failure.PROVIDER_UNAVAILABLE],
+    Failure.INTERRUPTED: FailureText(
+        "It was interrupted on our side before its token was handed out. Nothing was charged.",
+        BlockEnded,
     ),
 }
 

@@ -9,8 +9,12 @@ from service.core.settings import CoreSettings, SettingsError
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.operations import Jobs
+from service.jobs.settings import JobsSettings
+from service.jobs.submit_places import SubmitPlaces
 from service.jobs.work import Operations
 from service.live import keys
+from service.live.block_sales import BlockSales
+from service.live.blocks import LiveBlocks
 from service.live.checks import segment_check
 from service.live.entities import STREAM_PATH
 from service.live.operations import Live
@@ -22,7 +26,7 @@ from service.live.settings import LiveSettings
 from service.live.tickets import Tickets
 from service.live.work import LiveTranscribing
 from service.providers.assemblyai.settings import AssemblyAiSettings
-from service.providers.speech import SpeechProvider
+from service.providers.speech import SpeechProvider, SpeechTokens
 from service.results.operations import Results
 from service.transcription.deletions import Deletions
 from service.web.origins import Origin
@@ -59,12 +63,38 @@ def build(core: Core, parts: Parts) -> Feature:
         settings.live_slice_seconds,
         settings.live_max_seconds,
     )
+    sales = _block_sales(core, parts, cipher)
     url = settings.live_url or _address(core.settings.core)
     return Feature(
-        operations={Live: live},
-        blueprints=lambda: (live_blueprint(live, url),),
+        operations={Live: live, BlockSales: sales},
+        blueprints=lambda: (live_blueprint(live, sales, url),),
         checks=checks,
         erasure=data.steps,
+    )
+
+
+def _block_sales(core: Core, parts: Parts, cipher: TokenCipher) -> BlockSales:
+    """Registered whether or not blocks are offered: those that were sold are settled and shown."""
+    settings, submits = core.section(LiveSettings), core.section(JobsSettings)
+    blocks = LiveBlocks(
+        parts.get(Catalog),
+        parts.get(SpeechTokens).name,
+        cipher,
+        core.clock,
+        settings.live_block_seconds,
+        settings.live_token_seconds,
+        # For its token, its charge, and clocks that differ.
+        settings.live_grace_seconds,
+        is_offered=settings.live_vendor_tokens,
+    )
+    parts.get(Operations).register_call(blocks)
+    return BlockSales(
+        parts.get(Jobs),
+        blocks,
+        parts.get(SpeechTokens),
+        core.clock,
+        SubmitPlaces(submits.submit_limit, submits.user_submit_limit, core.clock),
+        core.section(AssemblyAiSettings).assemblyai_create_seconds,
     )
 
 

@@ -14,6 +14,7 @@ from service.jobs.extensions import Extension
 from service.jobs.operations import Begun, Jobs
 from service.jobs.work import Quote, price_of
 from service.ledger.entities import GET_MORE, InsufficientCredits
+from service.ledger.limits import AlreadyLive
 from service.live import store
 from service.live.entities import (
     FAILURES,
@@ -86,9 +87,11 @@ class Live:
 
     def issue(self, new: NewSession) -> Issued:
         """A ticket for one session. Writes nothing, and holds nothing yet. Raises
-        `InsufficientCredits` where the balance of a user affords no session, and what `Jobs.quote`
-        raises."""
+        `AlreadyLive` while the user has a block of time, `InsufficientCredits` where the balance
+        affords no session, and what `Jobs.quote` raises."""
         quote = self._jobs.quote(new.principal, LIVE_TRANSCRIPTION, new.body)
+        if quote.is_excluded:
+            raise AlreadyLive
         seconds = self._slice_seconds
         if quote.registered:
             self._work.fitted(new.body, quote.available)

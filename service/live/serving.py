@@ -28,6 +28,7 @@ from service.core.metrics import Metric, Metrics
 from service.core.shares import NothingLeft, Shares, ShareUsedUp
 from service.jobs.entities import Job
 from service.ledger.entities import InsufficientCredits
+from service.ledger.limits import AlreadyLive
 from service.live.entities import (
     REFUSED,
     REFUSED_CREDITS,
@@ -330,7 +331,7 @@ def _code_of(error: FareboxError) -> int:
         return REFUSED_TICKET
     if isinstance(error, InsufficientCredits):
         return REFUSED_CREDITS
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | AlreadyLive):
         return REFUSED_TOO_MANY
     return REFUSED_NOW if isinstance(error, Unavailable) else REFUSED
 

@@ -9,6 +9,9 @@ from service.providers.assemblyai.settings import AssemblyAiSettings
 
 # AssemblyAI ends a session after three hours by its own clock, which starts first (its error 3008).
 MAX_SECONDS = 10_700
+# What AssemblyAI's tokens can be bound to, by its description, in seconds.
+MIN_BLOCK_SECONDS, MAX_BLOCK_SECONDS = 60, 10_800
+MAX_REDEEM_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,16 @@ class LiveSettings(Section):
         10_700, "longest live session; AssemblyAI's own end after three hours", minimum=60
     )
     live_ticket_seconds: float = setting(60.0, "how long a ticket can begin a live session")
+    live_vendor_tokens: bool = setting(
+        False,
+        "whether a user may have AssemblyAI's token for a block of time in place of the relay",
+    )
+    live_block_seconds: int = setting(
+        600, "how long such a block is; it is charged whole", minimum=MIN_BLOCK_SECONDS
+    )
+    live_token_seconds: int = setting(
+        120, "how long AssemblyAI's token can begin a session; at most 600"
+    )
     live_idle_seconds: int = setting(
         30, "how far audio may fall behind before its live session ends", minimum=5
     )
@@ -49,6 +62,10 @@ class LiveSettings(Section):
         yield from more_than([("LIVE_GRACE_SECONDS", self.live_grace_seconds, what, needed)])
         if self.live_max_seconds > MAX_SECONDS:
             yield f"LIVE_MAX_SECONDS must not be more than {MAX_SECONDS}"
+        if self.live_block_seconds > MAX_BLOCK_SECONDS:
+            yield f"LIVE_BLOCK_SECONDS must not be more than {MAX_BLOCK_SECONDS}"
+        if self.live_token_seconds > MAX_REDEEM_SECONDS:
+            yield f"LIVE_TOKEN_SECONDS must not be more than {MAX_REDEEM_SECONDS}"
         if self.live_max_seconds < self.live_slice_seconds:
             yield "LIVE_MAX_SECONDS must not be less than LIVE_SLICE_SECONDS"
         if self.user_live_connections > self.live_connections:

@@ -13,6 +13,7 @@ log = structlog.get_logger()
 NEXT = {
     "create": "not sent again: the credits stay held, and the worker finds out by the job's id",
     "query": "queried again when the job is next due",
+    "token": "not requested again: no one has that token, so the credits go back",
     "find": "requested again, as far as time allows: it only reads",
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from service.providers.base import RejectionReason
+from service.providers.base import Rejected, RejectionReason
 
 
 class Encoding(StrEnum):
@@ -113,4 +113,37 @@ class SpeechProvider(Protocol):
 
     async def open(self, request: SpeechRequest) -> SpeechStream:
         """Begins a session, once. Raises `SpeechRefused`; then no session goes on."""
+        ...
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """A token with which the holder opens one session of a job by itself: within
+    `redeem_seconds`, for at most `session_seconds`."""
+
+    job_id: str
+    redeem_seconds: int
+    session_seconds: int
+
+
+@dataclass(frozen=True)
+class SpeechToken:
+    """What opens one session. `redeem_seconds` is for how long, as the vendor says."""
+
+    text: str = field(repr=False)
+    redeem_seconds: int
+
+
+class SpeechTokens(Protocol):
+    """A vendor that issues such tokens. All of it blocks."""
+
+    name: str
+
+    def issue(self, request: TokenRequest, until: float) -> SpeechToken | Rejected:
+        """Requests a token once, by the monotonic time `until`. `Rejected` also where no usable
+        response came: then no one has a token, and the vendor bills sessions, not tokens."""
+        ...
+
+    def address(self, sample_rate: int, encoding: Encoding, language: str) -> str:
+        """Where the holder opens its session, without the token."""
         ...

@@ -5,6 +5,7 @@ ACROSS = {"operations", "entities"}
 EXTRA_ACROSS = {
     *(("text", name) for name in ("models", "owners", "runs", "verdicts")),
     *(("billing", "events"), ("billing", "inbox")),
+    ("jobs", "submit_places"),
     ("entitlements", "trials"),
     *(("sessions", "routes"), ("sessions", "schemas"), ("sessions", "ceilings")),
     ("identity", "access_tokens"),

@@ -29,7 +29,9 @@ PAIRS = 60
 # No kind of effect has fewer faults, so each effect meets at least one.
 ONE_IN = 4
 ONE_IN_OF_OTHER_WORK = 6
-OTHER_WORK = [each for each in FLOWS if each.habits.text or each.habits.recordings]
+OTHER_WORK = [
+    each for each in FLOWS if each.habits.text or each.habits.recordings or each.habits.blocks
+]
 ON_DYNAMODB = 40
 
 

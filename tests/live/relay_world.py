@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from devstack.simulators.assemblyai.sessions import LiveSessions
-from devstack.simulators.assemblyai.sockets import STREAM_FAULTS, SpeechSockets
+from devstack.simulators.assemblyai.sockets import STREAM_FAULTS, TOKEN_FAULTS, SpeechSockets
 from devstack.simulators.faults import FaultBoard
 from service.core.amounts import credits_of
 from service.core.metrics import NoMetrics
@@ -254,7 +254,8 @@ def make_world(sockets: SpeechSockets, **options: Any) -> RelayWorld:
 
 def simulated() -> SpeechSockets:
     sockets = SpeechSockets("127.0.0.1", 0, KEY)
-    sockets.start(FaultBoard({"assemblyai": {"stream": STREAM_FAULTS}}), LiveSessions(FakeClock()))
+    known = {"stream": STREAM_FAULTS, "token": TOKEN_FAULTS}
+    sockets.start(FaultBoard({"assemblyai": known}), LiveSessions(FakeClock()))
     return sockets
 
 

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from devstack.simulators.assemblyai.audio import Audio, audio_at
 from devstack.simulators.assemblyai.requests import parse_request
 from devstack.simulators.assemblyai.sessions import LiveSessions
-from devstack.simulators.assemblyai.sockets import STREAM_FAULTS
+from devstack.simulators.assemblyai.sockets import STREAM_FAULTS, TOKEN_FAULTS
 from devstack.simulators.assemblyai.transcripts import (
     AssemblyAiError,
     Transcript,
@@ -125,6 +125,7 @@ class AssemblyAi:
         "delete": RESPONSE_FAULTS,
         "webhook": WEBHOOK_FAULTS,
         "stream": STREAM_FAULTS,
+        "token": TOKEN_FAULTS,
     }
 
     def __init__(

@@ -4,6 +4,7 @@ import threading
 import uuid
 from dataclasses import dataclass, replace
 
+from devstack.simulators.assemblyai.tokens import SessionTokens
 from service.core.clock import Clock
 
 MAX_SESSIONS = 10_000
@@ -11,12 +12,14 @@ MAX_SESSIONS = 10_000
 
 @dataclass(frozen=True)
 class LiveSession:
-    """One session. Billed is how long it was open, idle or not; times are monotonic seconds."""
+    """One session. Billed is how long it was open, idle or not; times are monotonic seconds. One
+    that a token opened ends after `max_seconds`."""
 
     session_id: str
     sample_rate: int
     encoding: str
     began: float
+    max_seconds: int | None = None
     audio_bytes: int = 0
     ended: float | None = None
     how: str = ""
@@ -39,9 +42,11 @@ class LiveSessions:
         self._clock = clock
         self._guard = threading.Lock()
         self._all: dict[str, LiveSession] = {}
+        self.tokens = SessionTokens(clock)
 
-    def begin(self, sample_rate: int, encoding: str) -> str:
-        session = LiveSession(str(uuid.uuid4()), sample_rate, encoding, self._clock.monotonic())
+    def begin(self, sample_rate: int, encoding: str, max_seconds: int | None = None) -> str:
+        began = self._clock.monotonic()
+        session = LiveSession(str(uuid.uuid4()), sample_rate, encoding, began, max_seconds)
         with self._guard:
             if len(self._all) >= MAX_SESSIONS:
                 self._all.pop(next(iter(self._all)))
@@ -55,6 +60,13 @@ class LiveSessions:
             grown = replace(found, audio_bytes=found.audio_bytes + size)
             self._all[session_id] = grown
             return grown
+
+    def is_too_long(self, session_id: str) -> bool:
+        """Whether its token allows no more of it."""
+        now = self._clock.monotonic()
+        with self._guard:
+            found = self._all[session_id]
+        return found.max_seconds is not None and now - found.began >= found.max_seconds
 
     def end(self, session_id: str, how: str) -> tuple[int, int]:
         """Seconds of audio, and of the session. Only the first end counts."""
@@ -82,9 +94,10 @@ class LiveSessions:
 
     def follow(self, clock: Clock) -> None:
         """Begins anew, by another clock."""
-        self.reset()
         self._clock = clock
+        self.reset()
 
     def reset(self) -> None:
         with self._guard:
             self._all.clear()
+            self.tokens = SessionTokens(self._clock)

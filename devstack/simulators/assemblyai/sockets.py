@@ -15,21 +15,26 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from devstack.simulators.assemblyai.sessions import LiveSessions
 from devstack.simulators.assemblyai.speech import Understanding
+from devstack.simulators.assemblyai.tokens import numbers_of
 from devstack.simulators.faults import Fault, FaultBoard
 
 STREAM_FAULTS = frozenset(
     {"status", "refused", "busy", "cut", "stall", "error-event", "zero-duration", "no-duration"}
 )
+TOKEN_FAULTS = frozenset({"status", "lost-answer", "no-token"})
 PATH = "/assemblyai/v3/ws"
+TOKEN_PATH = "/assemblyai/v3/token"
 _RATES = range(8000, 48_001)
 _ENCODINGS = ("pcm_s16le", "pcm_mulaw")
 _MAX_CHUNK_SECONDS = 1
 _STOP_SECONDS = 2.0
+_TICK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -111,17 +116,48 @@ class SpeechSockets:
         )
 
     async def _checked(self, connection: ServerConnection, request: Request) -> Response | None:
-        """The key is checked by the handshake; what else is wrong closes the socket."""
-        if urlsplit(request.path).path != PATH:
+        """The key, or the token in place of it, is checked by the handshake; what else is wrong
+        closes the socket."""
+        parts = urlsplit(request.path)
+        if parts.path == TOKEN_PATH:
+            return self._token(connection, request, parse_qs(parts.query))
+        if parts.path != PATH:
             return connection.respond(HTTPStatus.NOT_FOUND, "not found\n")
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._api_key.encode()):
+        token = parse_qs(parts.query).get("token", [""])[0]
+        redeemed = self.sessions.tokens.redeem(token) if self.sessions and token else None
+        if redeemed is None and not self._has_key(request):
             return connection.respond(HTTPStatus.UNAUTHORIZED, "Not authorized\n")
+        max_seconds = redeemed.max_seconds if redeemed else None
+        connection.max_seconds = max_seconds  # type: ignore[attr-defined]
         fault = self.faults.take("assemblyai", "stream") if self.faults else None
         if fault is not None and fault.kind == "status":
             return connection.respond(HTTPStatus(fault.status), "simulated\n")
         connection.fault = fault  # type: ignore[attr-defined]
         return None
+
+    def _has_key(self, request: Request) -> bool:
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self._api_key.encode())
+
+    def _token(
+        self, connection: ServerConnection, request: Request, query: dict[str, list[str]]
+    ) -> Response:
+        """`GET /v3/token`, which is no handshake."""
+        if not self._has_key(request):
+            return _json(HTTPStatus.UNAUTHORIZED, {"error": "Not authorized"})
+        fault = self.faults.take("assemblyai", "token") if self.faults else None
+        if fault is not None and fault.kind == "status":
+            return _json(HTTPStatus(fault.status), {"error": "simulated"})
+        numbers = numbers_of(query)
+        if numbers is None or self.sessions is None:
+            return _json(HTTPStatus.BAD_REQUEST, {"error": "Invalid parameter"})
+        issued = self.sessions.tokens.issue(*numbers)
+        if fault is not None and fault.kind == "lost-answer":
+            connection.transport.abort()
+        said: dict[str, Any] = {"token": issued.text, "expires_in_seconds": numbers[0]}
+        if fault is not None and fault.kind == "no-token":
+            said["token"] = None
+        return _json(HTTPStatus.OK, said)
 
     async def _handle(self, connection: ServerConnection) -> None:
         with suppress(ConnectionClosed):
@@ -143,7 +179,8 @@ class SpeechSockets:
         if self.sessions is None:
             return
         terms = _Terms(int(rate), encoding, fault)
-        session_id = self.sessions.begin(terms.sample_rate, encoding)
+        max_seconds: int | None = connection.max_seconds  # type: ignore[attr-defined]
+        session_id = self.sessions.begin(terms.sample_rate, encoding, max_seconds)
         try:
             await _send(
                 connection, {"type": "Begin", "id": session_id, "expires_at": 2_000_000_000}
@@ -167,7 +204,11 @@ class _Talk:
 
     async def run(self) -> None:
         while True:
-            message = await self._connection.recv()
+            message = await self._message()
+            if message is None:
+                self._sessions.end(self._id, "too_long")
+                await self._connection.close(3008, "Session expired: maximum duration exceeded")
+                return
             if isinstance(message, str):
                 if await self._is_over(message):
                     return
@@ -181,6 +222,14 @@ class _Talk:
             if not self._is_stalled(session.audio_seconds):
                 for turn in self._understanding.messages(message):
                     await _send(self._connection, turn)
+
+    async def _message(self) -> str | bytes | None:
+        """None once the session is as long as its token allows."""
+        while not self._sessions.is_too_long(self._id):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    return await self._connection.recv()
+        return None
 
     def _is_stalled(self, seconds: int) -> bool:
         fault = self._terms.fault
@@ -234,3 +283,15 @@ def _type_of(message: str) -> object:
 
 async def _send(connection: ServerConnection, message: Mapping[str, Any]) -> None:
     await connection.send(json.dumps(message))
+
+
+def _json(status: HTTPStatus, content: Mapping[str, Any]) -> Response:
+    body = json.dumps(content).encode()
+    headers = Headers(
+        {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
+    )
+    return Response(status.value, status.phrase, headers, body)

@@ -12,9 +12,10 @@ from service.providers.assemblyai.credentials import (
 )
 from service.providers.assemblyai.settings import AssemblyAiSettings
 from service.providers.assemblyai.streaming import AssemblyAiSpeech
+from service.providers.assemblyai.tokens import AssemblyAiTokens
 from service.providers.base import TranscriptionProvider
 from service.providers.http import ProviderHttp
-from service.providers.speech import SpeechProvider
+from service.providers.speech import SpeechProvider, SpeechTokens
 
 
 def build(core: Core, parts: Parts) -> Feature:
@@ -23,7 +24,14 @@ def build(core: Core, parts: Parts) -> Feature:
     credentials = AssemblyAiCredentials(partial(_read_keys, core), core.clock)
     provider = parts.replacement_or(TranscriptionProvider, lambda: _assemblyai(core, credentials))
     speech = parts.replacement_or(SpeechProvider, lambda: _speech(core, credentials))
-    return Feature(operations={TranscriptionProvider: provider, SpeechProvider: speech})
+    tokens = parts.replacement_or(SpeechTokens, lambda: _tokens(core, credentials))
+    return Feature(
+        operations={
+            TranscriptionProvider: provider,
+            SpeechProvider: speech,
+            SpeechTokens: tokens,
+        }
+    )
 
 
 def _read_keys(core: Core) -> AssemblyAiKeys:
@@ -36,6 +44,12 @@ def _read_keys(core: Core) -> AssemblyAiKeys:
 def _speech(core: Core, credentials: AssemblyAiCredentials) -> AssemblyAiSpeech:
     url = core.section(AssemblyAiSettings).assemblyai_streaming_url
     return AssemblyAiSpeech(url, credentials, core.metrics, core.tls)
+
+
+def _tokens(core: Core, credentials: AssemblyAiCredentials) -> AssemblyAiTokens:
+    url = core.section(AssemblyAiSettings).assemblyai_streaming_url
+    http = ProviderHttp(core.clock, core.tls)
+    return AssemblyAiTokens(url, http, credentials, core.clock, core.metrics)
 
 
 def _assemblyai(core: Core, credentials: AssemblyAiCredentials) -> AssemblyAi:

@@ -51,6 +51,10 @@ _BUSY_CODES = {3009}
 _BUSY_WORDS = "too many"
 
 
+def model_of(language: str) -> str:
+    return ENGLISH if language == "en" else SEVERAL
+
+
 class AssemblyAiSpeech:
     """The provider "assemblyai" of `service.providers.speech.SpeechProvider`."""
 
@@ -65,7 +69,7 @@ class AssemblyAiSpeech:
         self._tls = tls
 
     def model_of(self, language: str) -> str:
-        return ENGLISH if language == "en" else SEVERAL
+        return model_of(language)
 
     async def open(self, request: SpeechRequest) -> "AssemblyAiStream":
         """A key that was replaced a moment ago is read again, once."""

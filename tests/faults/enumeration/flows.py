@@ -18,7 +18,7 @@ from service.sessions.ceilings import Ceiling, new_write, sealed
 from tests.doubles.service_harness import HOUR, MAC_KEY, ServiceHarness
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, LENT, USER, Habits, Scenario
 from tests.faults.enumeration.texts import BROKEN, LONG, LYING, REFUSED, SILENT, WHOLE
-from tests.faults.enumeration.works import UNUSABLE_AUDIO, call_back, transcribe, write
+from tests.faults.enumeration.works import UNUSABLE_AUDIO, buy_block, call_back, transcribe, write
 from tests.faults.library.effects import Kind, fault
 
 KEY = "key-1"
@@ -249,6 +249,11 @@ def _transcribed_in_vain(scenario: Scenario) -> None:
     transcribe(scenario, audio=UNUSABLE_AUDIO)
 
 
+def _block_bought(scenario: Scenario) -> None:
+    buy_block(scenario, KEY)
+    buy_block(scenario, KEY, "retry")
+
+
 MAIN = Flow("delivered", _once)
 FLOWS = (
     MAIN,
@@ -306,6 +311,7 @@ FLOWS = (
     Flow("transcribed", _transcribed, habits=RECORDED),
     Flow("transcription-called-back", _transcribed_and_called_back, habits=RECORDED, keyed=True),
     Flow("transcription-failed", _transcribed_in_vain, habits=RECORDED),
+    Flow("block", _block_bought, habits=Habits(blocks=True, callbacks=True), keyed=True),
 )
 
 

@@ -3,7 +3,6 @@ real parts, and their clock."""
 
 import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +26,7 @@ from service.providers.base import TranscriptionProvider
 from service.providers.generation import GenerationEvent, TextProviders
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
+from service.providers.speech import SpeechTokens
 from service.text.feature import Starter
 from service.users.entities import LinkedIdentity
 from service.users.linking import Identities
@@ -42,7 +42,9 @@ from tests.doubles.service_harness import (
     ServiceHarness,
     order,
 )
+from tests.faults.enumeration.blocks import BLOCKS_ON, TokenDoor
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
+from tests.faults.enumeration.in_place import InPlace, OneRound, at_once
 from tests.faults.enumeration.recordings import Recordings, assemblyai
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.tables import Items, TableBehind
@@ -130,13 +132,15 @@ class Stage:
 @dataclass(frozen=True)
 class Habits:
     """How one flow's service is set up. With `lent`, requests come in the session `LENT`; `text` is
-    what its vendor does. There are no vendors of text and of `recordings` but where they are."""
+    what its vendor does. There are no vendors of text, of `recordings` and of `blocks` but where
+    they are."""
 
     welcome_credits: int = 1
     callbacks: bool = False
     lent: bool = False
     text: Sequence[GenerationEvent] = ()
     recordings: bool = False
+    blocks: bool = False
     own: dict[Kind, Fault] = field(default_factory=dict)
 
 
@@ -161,6 +165,7 @@ class Scenario:
         self.grants: list[Granted | bool | Exception] = []
         self.texts = TextDoor(self.run, self.clock, habits.text)
         self.recordings = Recordings(self.clock)
+        self.tokens = TokenDoor(self.run)
         self.run.others[Meanwhile.WORKER] = self.settle_open
 
     def process(self, ids: NumberedIds | None = None) -> ServiceHarness:
@@ -180,6 +185,7 @@ class Scenario:
             replacements=self.vendors(),
             **SHORT_TEXTS,
             **(RECORDINGS_ON if self.habits.recordings else {}),
+            **(BLOCKS_ON if self.habits.blocks else {}),
         )
 
     def submit(
@@ -272,9 +278,9 @@ class Scenario:
         self.run.step("worker", self._work)
 
     def _work(self) -> None:
-        for sweep in self.process().sweeps(_InPlace()):
+        for sweep in self.process().sweeps(InPlace()):
             if sweep.name not in WITHOUT_WORK:
-                run_until(_OneRound(), sweep)  # type: ignore[arg-type]
+                run_until(OneRound(), sweep)  # type: ignore[arg-type]
 
     def _submit(self, sent: SentRequest, device: str) -> None:
         try:
@@ -288,10 +294,12 @@ class Scenario:
     def vendors(self) -> dict[type[Any], object]:
         """Those that this flow has besides Kling."""
         if self.habits.text:
-            return {TextProviders: TextProviders().adding(self.texts), Starter: Starter(_at_once)}
+            return {TextProviders: TextProviders().adding(self.texts), Starter: Starter(at_once)}
         if self.habits.recordings:
             vendor = assemblyai(self.run, self.recordings, self.clock, self._note_not_found)
             return {TranscriptionProvider: vendor}
+        if self.habits.blocks:
+            return {SpeechTokens: self.tokens}
         return {}
 
     def _note_not_found(self) -> None:
@@ -371,29 +379,3 @@ class Scenario:
             query_seconds=5.0,
             callback_secret=lambda: "",
         )
-
-
-def _at_once(act: Callable[[], None]) -> None:
-    act()
-
-
-class _InPlace(Executor):
-    """Runs what it is given at once, in this thread."""
-
-    def submit(self, act: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(act(*arguments, **named))
-        return future
-
-
-class _OneRound:
-    """Stops a worker after its first round."""
-
-    def __init__(self) -> None:
-        self._over = False
-
-    def is_set(self) -> bool:
-        return self._over
-
-    def wait(self, seconds: float) -> None:
-        self._over = True

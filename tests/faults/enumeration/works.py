@@ -5,12 +5,14 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from service.catalog.entities import LIVE_BLOCK
 from service.core.amounts import Amount, amount_of
 from service.core.errors import Unavailable
 from service.core.principal import Principal
 from service.jobs.entities import Failure, Job
 from service.jobs.operations import Submission
 from service.jobs.schemas import job_body
+from service.live.block_sales import BlockSales
 from service.providers.base import RejectionReason
 from service.providers.generation import BrokenOff, Complete, Message, Refused, Role
 from service.text.entities import NewText, TextBody, TextFailure
@@ -23,6 +25,7 @@ from service.transcription.entities import NewTranscription, TranscriptionBody
 from service.transcription.operations import Transcriptions
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
+from tests.faults.enumeration import blocks
 from tests.faults.enumeration.recordings import job_of
 from tests.faults.enumeration.stage import (
     DEVICE,
@@ -68,6 +71,15 @@ def transcribe(
     if key is not None:
         scenario.run.others[Meanwhile.TWIN] = lambda: transcribe(scenario, key, audio, "twin")
     scenario.run.step(step, lambda: _transcribe(scenario, sent))
+
+
+def buy_block(scenario: Scenario, key: str | None = None, step: str = "buy") -> None:
+    """A client's request for a block of time, whatever comes of it."""
+    sent = SentRequest(step, key, "", NumberedIds(scenario.begun))
+    scenario.sent.append(sent)
+    if key is not None:
+        scenario.run.others[Meanwhile.TWIN] = lambda: buy_block(scenario, key, "twin")
+    scenario.run.step(step, lambda: _buy_block(scenario, sent))
 
 
 def call_back(scenario: Scenario) -> None:
@@ -129,6 +141,14 @@ def _let_others_end(scenario: Scenario, process: ServiceHarness, sent: SentReque
     scenario.run.others[Meanwhile.DRAIN] = process.parts.get(Runs).end_all
 
 
+def _buy_block(scenario: Scenario, sent: SentRequest) -> None:
+    try:
+        sales = scenario.process(sent.ids).parts.get(BlockSales)
+        sent.response = blocks.buy(sales, scenario.tokens, ANN, DEVICE, sent.key)
+    except Exception as error:
+        sent.response = error
+
+
 def _transcribe(scenario: Scenario, sent: SentRequest) -> None:
     body = TranscriptionBody(sent.image, MINUTES)
     new = NewTranscription(ANN, DEVICE, body, sent.key)
@@ -173,6 +193,8 @@ class WorkVerdict:
         """Raises `Violation`."""
         if plain(job["operation"]).endswith(":text"):
             self._text(job_id, job)
+        elif plain(job["operation"]) == LIVE_BLOCK:
+            blocks.check(job_id, job, self._scenario.tokens)
         else:
             self._transcription(job_id, job)
 

@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant, mutant
 
+BLOCKS = "tests/live/test_blocks.py"
 DEAD = "tests/live/test_dead_relays.py"
 EXTENSIONS = "tests/live/test_extensions.py"
 RELAY = "tests/live/test_relay.py"
@@ -133,5 +134,54 @@ MUTANTS: tuple[Mutant, ...] = (
         "ledger.limits:with_unspent",
         "not A or D != {W.day}",
         "not A or day_of(held_at) != W.day",
+    ),
+    mutant(
+        "block-sold-for-less-than-its-price",
+        BLOCKS,
+        "live.blocks:LiveBlocks.sold",
+        "Charge(J.held, U, P)",
+        "Charge(J.held - 1, U, P)",
+    ),
+    mutant(
+        "block-forgotten-once-it-is-sold",
+        BLOCKS,
+        "ledger.limits:with_ended",
+        "is_delivered and K in TIMED_KINDS",
+        "False",
+    ),
+    mutant(
+        "block-kept-although-it-was-returned",
+        BLOCKS,
+        "ledger.limits:with_ended",
+        "is_delivered and K in TIMED_KINDS",
+        "K in TIMED_KINDS",
+    ),
+    mutant(
+        "block-next-to-what-it-excludes",
+        BLOCKS,
+        "jobs.holds:HoldTerms.propose",
+        "check_alone(W, O, N)",
+        "pass",
+    ),
+    mutant(
+        "block-over-before-its-last-session",
+        BLOCKS,
+        "live.blocks:LiveBlocks.__init__",
+        "float(B + R)",
+        "float(B)",
+    ),
+    mutant(
+        "block-handed-out-before-it-is-charged",
+        BLOCKS,
+        "live.block_sales:BlockSales._handed_out",
+        "J.is_open",
+        "False",
+    ),
+    mutant(
+        "block-charged-for-a-token-of-no-use",
+        BLOCKS,
+        "live.block_sales:BlockSales._sold",
+        "V is None or self._clock.now() >= E",
+        "V is None",
     ),
 )
