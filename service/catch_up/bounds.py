@@ -5,14 +5,17 @@ In a file of its own because the hold and the steps themselves are bound by it."
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.catch_up.entities import Part
-from service.catch_up.passages import STAMP_BYTES, bytes_of
+from service.catch_up.entities import MAX_PARTS, Part
+from service.catch_up.passages import PART_BYTES, STAMP_BYTES, bytes_of
 from service.catch_up.prompts import MAX_NAME, MAX_TITLE, part_messages, whole_messages
 from service.catch_up.summaries import MAX_POINT_BYTES, MAX_POINTS_OF_PART
 from service.providers.base import Broadcast
 from service.text.entities import input_bound
 from service.text.models import TextModel
 
+# Of lines with their times: twice as fast as English is spoken, and faster than any language is
+# whose letters take three bytes.
+BYTES_A_MINUTE = 4_000
 PART_TOKENS = 1_000
 WHOLE_TOKENS = 2_000
 # In UTF-8, a character takes at most so many.
@@ -36,6 +39,23 @@ def limits_of(parts: Sequence[Part], model: TextModel) -> Limits:
     the model writes."""
     count = len(parts)
     inputs = sum(_part_input(part, count) for part in parts)
+    outputs = count * part_tokens(model)
+    if count > 1:
+        inputs += _whole_input(count)
+        outputs += whole_tokens(model)
+    return Limits(inputs, outputs)
+
+
+def max_parts(seconds: int) -> int:
+    """Into how many parts what is said in so many seconds may be divided."""
+    written = seconds * BYTES_A_MINUTE // 60
+    return min(MAX_PARTS, -(-written // PART_BYTES) + 1)
+
+
+def limits_of_recording(seconds: int, model: TextModel) -> Limits:
+    """The same of words that are not known yet, spoken in so many seconds."""
+    count = max_parts(seconds)
+    inputs = count * (_part_input(Part(()), count) + PART_BYTES)
     outputs = count * part_tokens(model)
     if count > 1:
         inputs += _whole_input(count)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import structlog
 
-from service.catch_up.entities import CatchUpBody, CatchUpFailure, Summary
+from service.catch_up.bounds import max_parts
+from service.catch_up.entities import CatchUpBody, CatchUpFailure, Part, Summary
+from service.catch_up.recordings import Recordings
 from service.catch_up.runs import CatchUpRun
 from service.catch_up.steps import Failed, Steps, Used
 from service.catch_up.stored import CatchUpResults
@@ -44,6 +46,7 @@ class Maker:
         provider: TextProvider,
         jobs: Jobs,
         results: CatchUpResults,
+        recordings: Recordings,
         clock: Clock,
     ) -> None:
         self._work = work
@@ -51,6 +54,7 @@ class Maker:
         self._provider = provider
         self._jobs = jobs
         self._results = results
+        self._recordings = recordings
         self._clock = clock
 
     def make(self, run: CatchUpRun, body: CatchUpBody) -> Job:
@@ -69,13 +73,22 @@ class Maker:
         """Raises `Failed`."""
         try:
             broadcast = self._broadcast(run, body)
+            parts = self._parts(run, body, used)
             steps = Steps(self._work.model, self._provider, run, used)
-            return Summary(broadcast, steps.summarized(broadcast, body.words.parts()))
+            return Summary(broadcast, steps.summarized(broadcast, parts))
         except Failed:
             raise
         except Exception as error:
             log.exception("catch_up_broke", job_id=run.job.job_id)
             raise Failed(CatchUpFailure.CATCH_UP_BROKE_OFF) from error
+
+    def _parts(self, run: CatchUpRun, body: CatchUpBody, used: Used) -> tuple[Part, ...]:
+        """Raises `Failed`, and for a transcript what `Words.parts` raises."""
+        if body.recording is None or body.length is None:
+            return body.words.parts()
+        seconds = body.length.seconds()
+        count = max_parts(seconds - body.since)
+        return self._recordings.transcribed(run, body.recording, seconds, body.since, count, used)
 
     def _broadcast(self, run: CatchUpRun, body: CatchUpBody) -> Broadcast:
         """The first step, which costs nothing. Raises `Failed`."""
@@ -100,7 +113,7 @@ class Maker:
 
     def _failed(self, job: Job, failure: str, used: Used) -> Job:
         """What vendors bill all the same is a loss of the house."""
-        if not used.usage:
+        if not any(used.usage.values()):
             return self._jobs.decline(job, failure)
         return self._jobs.conclude(job, self._work.judged(job, used.verdict(failure=failure)))
 

@@ -11,6 +11,8 @@ def payload_faults(payload: Facts) -> Iterator[str]:
     for name in ("model", "transcriptId"):
         if not isinstance(payload.get(name), str):
             yield f"its {name} is not text"
+    if not isinstance(payload.get("uploadId", ""), str):
+        yield "its uploadId is not text"
     parts, since = payload.get("parts"), payload.get("since")
     if type(parts) is not int or not 0 < parts <= MAX_PARTS:
         yield "its parts are not a number of parts"

@@ -12,6 +12,7 @@ from service.jobs.entities import ContentRejected, Failure, ProviderBusy, Provid
 from service.jobs.work import FailureText
 from service.ledger.entities import EXAMPLE_JOB
 from service.providers.base import Broadcast
+from service.transcription.entities import AudioRejected, NoTranscript
 
 CATCH_UP = "farebox:catch-up"
 # What transcripts are the results of.
@@ -28,11 +29,27 @@ class CatchUpFailure(StrEnum):
     CONTENT_REJECTED = "CONTENT_REJECTED"
     SUMMARY_UNUSABLE = "SUMMARY_UNUSABLE"
     CATCH_UP_BROKE_OFF = "CATCH_UP_BROKE_OFF"
+    AUDIO_REJECTED = "AUDIO_REJECTED"
+    NO_TRANSCRIPT = "NO_TRANSCRIPT"
+    TRANSCRIPT_TOO_LONG = "TRANSCRIPT_TOO_LONG"
 
 
 class BroadcastUnnamed(InvalidRequest):
     code = "BROADCAST_UNNAMED"
     summary = "Send either `channel` or `videoId`."
+
+
+class WordsNamedTwice(InvalidRequest):
+    code = "WORDS_NAMED_TWICE"
+    summary = "Send either `transcriptId` or `uploadId`."
+
+
+class DurationUnknown(InvalidRequest):
+    """What a recording may cost is held before it is transcribed."""
+
+    code = "DURATION_UNKNOWN"
+    summary = "This file does not say how long it is. Nothing was charged."
+    advice = "Send `maxMinutes`: no more than that is transcribed, and its price is held."
 
 
 class TranscriptTooLong(InvalidRequest):
@@ -92,6 +109,11 @@ FAILURES: Mapping[str, FailureText] = {
     CatchUpFailure.CONTENT_REJECTED: FailureText(ContentRejected.summary, ContentRejected),
     CatchUpFailure.SUMMARY_UNUSABLE: FailureText(SummaryUnusable.summary, SummaryUnusable),
     CatchUpFailure.CATCH_UP_BROKE_OFF: FailureText(CatchUpBrokeOff.summary, CatchUpBrokeOff),
+    CatchUpFailure.AUDIO_REJECTED: FailureText(AudioRejected.summary, AudioRejected),
+    CatchUpFailure.NO_TRANSCRIPT: FailureText(
+        "Nothing is said in the recording. Nothing was charged.", NoTranscript
+    ),
+    CatchUpFailure.TRANSCRIPT_TOO_LONG: FailureText(TranscriptTooLong.summary, TranscriptTooLong),
     Failure.PROVIDER_BUSY: FailureText(ProviderBusy.summary, ProviderBusy),
     Failure.PROVIDER_UNAVAILABLE: FailureText(ProviderUnavailable.summary, ProviderUnavailable),
     Failure.GENERATION_FAILED: FailureText("The provider could not write it. Nothing was charged."),
@@ -145,20 +167,44 @@ class Words(Protocol):
 
 
 @dataclass(frozen=True)
+class Recording:
+    """An upload of that user, to be transcribed: all of it, or its first `max_minutes` (0: no limit
+    was requested)."""
+
+    owner: str
+    upload_id: str
+    max_minutes: int
+
+
+class Length(Protocol):
+    """How long a recording is, found when it is first needed, and once."""
+
+    def seconds(self) -> int:
+        """Raises what `Recordings.seconds` raises."""
+        ...
+
+
+@dataclass(frozen=True)
 class CatchUpBody:
     """What a client requests: what was said in that channel's broadcast or that video from that
-    second of the transcript on."""
+    second of the transcript on. The words are those of a transcript, or of a `recording` of that
+    `length`."""
 
     channel: str
     video_id: str
     since: int
     transcript_id: str
     words: Words = field(compare=False, repr=False)
+    recording: Recording | None = None
+    length: Length | None = field(default=None, compare=False, repr=False)
 
     @property
     def facts(self) -> tuple[str, ...]:
         """What must be the same for the same idempotency key."""
-        return (self.channel, self.video_id, str(self.since), self.transcript_id)
+        named = (self.channel, self.video_id, str(self.since), self.transcript_id)
+        if self.recording is None:
+            return named
+        return (*named, self.recording.upload_id, str(self.recording.max_minutes))
 
 
 @dataclass(frozen=True)

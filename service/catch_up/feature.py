@@ -4,6 +4,7 @@ transcripts are configured."""
 from service.catalog.operations import Catalog
 from service.catch_up.calling import Maker
 from service.catch_up.operations import CatchUpLimits, CatchUps
+from service.catch_up.recordings import Recordings, RecordingTimes
 from service.catch_up.routes import catch_up_blueprint
 from service.catch_up.settings import CatchUpSettings
 from service.catch_up.stored import CatchUpResults
@@ -14,13 +15,14 @@ from service.feature import Core, Declaration, Feature, Parts
 from service.jobs.operations import Jobs
 from service.jobs.work import Operations
 from service.providers.assemblyai.settings import AssemblyAiSettings
-from service.providers.base import BroadcastProvider
+from service.providers.base import BroadcastProvider, TranscriptionProvider
 from service.providers.generation import TextProviders
 from service.providers.twitch.settings import TwitchSettings
 from service.results.operations import Results
 from service.text.models import MODELS, TextModel
 from service.text.owners import Start
 from service.text.runs import Runs
+from service.uploads.operations import Uploads
 
 
 class Starter:
@@ -38,7 +40,14 @@ def build(core: Core, parts: Parts) -> Feature:
         return Feature()
     jobs, operations, runs = parts.get(Jobs), parts.get(Operations), parts.get(Runs)
     results = CatchUpResults(parts.get(Results))
-    form = catch_up_form(Library(jobs, parts.get(Results)))
+    recordings = Recordings(
+        parts.get(TranscriptionProvider),
+        parts.get(Uploads),
+        lambda job: jobs.callback_url(job, parts.get(TranscriptionProvider).name),
+        core.clock,
+        RecordingTimes(core.section(AssemblyAiSettings).assemblyai_create_seconds),
+    )
+    form = catch_up_form(Library(jobs, parts.get(Results)), recordings)
     work = CatchUp(
         model,
         form,
@@ -46,10 +55,11 @@ def build(core: Core, parts: Parts) -> Feature:
         results,
         settings.catch_up_limit_seconds,
         settings.catch_up_grace_seconds,
+        core.section(AssemblyAiSettings).assemblyai_speech_model,
     )
     operations.register_call(work)
     vendor = providers[model.provider]
-    maker = Maker(work, parts.get(BroadcastProvider), vendor, jobs, results, core.clock)
+    maker = Maker(work, parts.get(BroadcastProvider), vendor, jobs, results, recordings, core.clock)
     limits = CatchUpLimits(
         settings.catch_up_places, settings.user_catch_up_places, settings.catch_up_limit_seconds
     )

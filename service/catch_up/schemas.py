@@ -8,7 +8,9 @@ from service.catch_up.entities import FAILURES, MAX_SINCE_SECONDS, CatchUpFailur
 from service.catch_up.passages import stamp
 from service.core.clock import iso
 from service.jobs.schemas import JobErrorFields, JobFields, fingerprint_field
-from service.web.schemas import IntegerInput, StrictSchema, Text
+from service.transcription.entities import MAX_MINUTES
+from service.uploads.entities import EXAMPLE_ID, ID_PREFIX
+from service.web.schemas import IdInput, IntegerInput, StrictSchema, Text
 
 EXAMPLE_TRANSCRIPT = "job_01kbz3c8e0q2m5v9s7t4x6y8z0"
 EXAMPLE_REQUEST = {"channel": "lighthousetv", "transcriptId": EXAMPLE_TRANSCRIPT}
@@ -59,9 +61,31 @@ class CatchUpRequestSchema(StrictSchema):
         allow_none=False,
         max_length=MAX_ID,
         metadata={
-            "description": "The job of your transcript of it: Twitch has no words. Without one the "
-            "response is 409.",
+            "description": "The job of your transcript of it: Twitch has no words. Without it or "
+            "`uploadId` the response is 409.",
             "example": EXAMPLE_TRANSCRIPT,
+        },
+    )
+    upload_id = IdInput(
+        ID_PREFIX,
+        data_key="uploadId",
+        load_default=None,
+        allow_none=False,
+        metadata={
+            "description": "A finished upload of its sound, instead of `transcriptId`: it is "
+            "transcribed first, within the same hold.",
+            "example": EXAMPLE_ID,
+        },
+    )
+    max_minutes = IntegerInput(
+        data_key="maxMinutes",
+        load_default=None,
+        allow_none=False,
+        validate=validate.Range(1, MAX_MINUTES),
+        metadata={
+            "description": "Of an upload: no more than this is transcribed, from its beginning on. "
+            "Needed where the file does not say how long it is.",
+            "example": 180,
         },
     )
     since = IntegerInput(
@@ -160,7 +184,16 @@ class CatchUpJobSchema(JobFields):
     transcript_id = fields.String(
         required=True,
         data_key="transcriptId",
-        metadata={"description": "Whose words they are.", "example": EXAMPLE_TRANSCRIPT},
+        metadata={
+            "description": "Whose words they are; empty for those of an upload.",
+            "example": EXAMPLE_TRANSCRIPT,
+        },
+    )
+    upload_id = fields.String(
+        required=True,
+        data_key="uploadId",
+        allow_none=True,
+        metadata={"description": "The upload whose words they are.", "example": None},
     )
     since = fields.Integer(
         required=True,

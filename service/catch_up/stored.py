@@ -16,6 +16,7 @@ from service.results.operations import Results
 KIND = "catchUp"
 # What its price counts. Words that are transcribed already have no milliseconds to pay for.
 COUNTERS = (
+    Counter.MILLISECONDS,
     Counter.INPUT_TOKENS,
     Counter.CACHED_TOKENS,
     Counter.CACHE_WRITE_TOKENS,

@@ -3,7 +3,7 @@
 In a file of its own because a repeated request needs no words, only its idempotency key, and what
 any other costs depends on how many they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from service.catch_up.entities import (
     MAX_PARTS,
@@ -16,7 +16,7 @@ from service.core.ids import is_id
 from service.jobs.entities import JobNotFound
 from service.jobs.operations import Jobs
 from service.results.operations import Results
-from service.transcription.entities import NoTranscript, Transcript, transcript_of
+from service.transcription.entities import NoTranscript, Transcript, Word, transcript_of
 
 Read = Callable[[], Transcript]
 
@@ -31,16 +31,21 @@ class OwnWords:
 
     def parts(self) -> tuple[Part, ...]:
         if self._parts is None:
-            words = self._read().words
-            if words is None:
-                raise NoTranscript("It is kept without the times of its words.")
-            parts = parts_of(words, self._since)
-            if not parts:
-                raise NoTranscript("Nothing is said in it from there on.")
-            if len(parts) > MAX_PARTS:
-                raise TranscriptTooLong(details={"parts": len(parts), "limit": MAX_PARTS})
-            self._parts = parts
+            self._parts = parts_from(self._read().words, self._since)
         return self._parts
+
+
+def parts_from(words: Sequence[Word] | None, since: int) -> tuple[Part, ...]:
+    """What was said from that second on, in parts. Raises `NoTranscript` and
+    `TranscriptTooLong`."""
+    if words is None:
+        raise NoTranscript("It is kept without the times of its words.")
+    parts = parts_of(words, since)
+    if not parts:
+        raise NoTranscript("Nothing is said in it from there on.")
+    if len(parts) > MAX_PARTS:
+        raise TranscriptTooLong(details={"parts": len(parts), "limit": MAX_PARTS})
+    return parts
 
 
 class Library:

@@ -5,18 +5,22 @@ In a file of its own because `jobs` calls it, while the routes call `operations`
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
+from service.catalog.entities import TRANSCRIPTION
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Counter, Usage
-from service.catch_up.bounds import limits_of
+from service.catch_up.bounds import limits_of, limits_of_recording, max_parts
 from service.catch_up.checks import payload_faults, result_faults
 from service.catch_up.entities import (
     CATCH_UP,
     FAILURES,
     BroadcastUnnamed,
     CatchUpBody,
+    DurationUnknown,
+    Recording,
     TranscriptTooLong,
+    WordsNamedTwice,
 )
 from service.catch_up.schemas import (
     EXAMPLE_REQUEST,
@@ -35,34 +39,68 @@ from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
 from service.text.models import TextModel
-from service.transcription.entities import NoTranscript
+from service.transcription.entities import AudioRejected, NoTranscript
+from service.uploads.entities import (
+    UploadNotFound,
+    UploadNotScanned,
+    UploadsNotConfigured,
+    UploadsUnavailable,
+    UploadUnusable,
+)
 
 MAX_BODY_BYTES = 8 * 1024
 MAX_FAULT_CHARACTERS = 40
 
 
-def catch_up_form(library: Library) -> RequestForm:
+class Lengths(Protocol):
+    def seconds(self, recording: Recording) -> int: ...
+
+
+def catch_up_form(library: Library, lengths: Lengths) -> RequestForm:
     """The body of the route."""
 
     def read(principal: Principal, fields: Mapping[str, Any]) -> CatchUpBody:
-        """Raises `BroadcastUnnamed`."""
+        """Raises `BroadcastUnnamed` and `WordsNamedTwice`."""
         channel, video_id = fields["channel"], fields["video_id"]
         if bool(channel) == bool(video_id):
             raise BroadcastUnnamed
         since, transcript_id = fields["since"], fields["transcript_id"] or ""
         words = library.words(principal.subject, transcript_id, since)
-        return CatchUpBody((channel or "").lower(), video_id or "", since, transcript_id, words)
+        body = CatchUpBody((channel or "").lower(), video_id or "", since, transcript_id, words)
+        if not fields["upload_id"]:
+            return body
+        if transcript_id:
+            raise WordsNamedTwice
+        minutes = fields["max_minutes"] or 0
+        recording = Recording(principal.subject, fields["upload_id"], minutes)
+        return replace(body, recording=recording, length=OwnLength(lengths, recording))
 
     return RequestForm(
         schema=CatchUpRequestSchema,
         read=read,
         errors=(
             *(BroadcastUnnamed, TranscriptTooLong, NoTranscript, JobNotFound),
+            *(WordsNamedTwice, DurationUnknown, AudioRejected, UploadsNotConfigured),
+            *(UploadNotFound, UploadUnusable, UploadNotScanned, UploadsUnavailable),
             *(StorageUnavailable, DataKeyUnavailable, DataUnreadable),
         ),
         example=EXAMPLE_REQUEST,
         max_body_bytes=MAX_BODY_BYTES,
     )
+
+
+class OwnLength:
+    """See `service.catch_up.entities.Length`."""
+
+    def __init__(self, lengths: Lengths, recording: Recording) -> None:
+        self._lengths = lengths
+        self._recording = recording
+        self._seconds: int | None = None
+
+    def seconds(self) -> int:
+        if self._seconds is None:
+            self._seconds = self._lengths.seconds(self._recording)
+        return self._seconds
 
 
 class CatchUp:
@@ -80,6 +118,7 @@ class CatchUp:
         results: CatchUpResults,
         limit_seconds: float,
         grace_seconds: float,
+        speech_model: str = "",
     ) -> None:
         self.model = model
         self.provider = model.provider
@@ -89,16 +128,26 @@ class CatchUp:
         self.is_cancellable = not model.hides_reasoning
         self._catalog = catalog
         self._results = results
+        self._speech_model = speech_model
 
     def validate(self, body: CatchUpBody) -> None:
-        """Reads the words, once: what they cost depends on them. Raises what `Words.parts`
-        raises."""
-        body.words.parts()
+        """Reads the words, or how long they are, once: what they cost depends on it. Raises what
+        `Words.parts` and `Length.seconds` raise, and `NoTranscript` for a recording that ends
+        before."""
+        if body.length is None:
+            body.words.parts()
+        elif body.since >= body.length.seconds():
+            raise NoTranscript("It ends before that second.")
 
     def estimate(self, body: CatchUpBody) -> Estimate:
         """Raises `PriceNotFound` or `PricesUnavailable`, and what `validate` raises."""
-        limits = limits_of(body.words.parts(), self.model)
+        seconds = body.length.seconds() if body.length else 0
+        if body.length:
+            limits = limits_of_recording(seconds - body.since, self.model)
+        else:
+            limits = limits_of(body.words.parts(), self.model)
         bound: Usage = {
+            Counter.MILLISECONDS: seconds * 1000,
             Counter.INPUT_TOKENS: limits.input_tokens,
             Counter.OUTPUT_TOKENS: limits.output_tokens,
         }
@@ -119,12 +168,15 @@ class CatchUp:
 
     def payload(self, body: CatchUpBody) -> Facts:
         """What was watched is the user's own matter: it is kept with the result, encrypted."""
-        return {
+        facts: Facts = {
             "model": self.model.name,
             "transcriptId": body.transcript_id,
             "since": body.since,
-            "parts": len(body.words.parts()),
         }
+        if body.recording is None or body.length is None:
+            return {**facts, "parts": len(body.words.parts())}
+        count = max_parts(body.length.seconds() - body.since)
+        return {**facts, "uploadId": body.recording.upload_id, "parts": count}
 
     def verdict(self, job: Job) -> Verdict | None:
         """Raises what the store of results raises."""
@@ -154,6 +206,7 @@ class CatchUp:
         return {
             "model": payload.get("model", self.model.name),
             "transcriptId": payload.get("transcriptId", ""),
+            "uploadId": payload.get("uploadId"),
             "since": payload.get("since", 0),
             "parts": payload.get("parts", 0),
             "estimated": bool(result.get("estimated", False)),
@@ -164,5 +217,11 @@ class CatchUp:
         return content_body(self._results.read(job) if job.result else None)
 
     def _provider_cost(self, usage: Usage) -> ProviderCost | None:
+        """Of all vendors together; None where one has no rate, or another currency."""
         cost = self._catalog.provider_cost(self.operation, self.model.model_id, usage)
-        return ProviderCost(cost.micros, cost.currency) if cost else None
+        if cost is None or not usage[Counter.MILLISECONDS]:
+            return ProviderCost(cost.micros, cost.currency) if cost else None
+        audio = self._catalog.provider_cost(TRANSCRIPTION, self._speech_model, usage)
+        if audio is None or audio.currency != cost.currency:
+            return None
+        return ProviderCost(cost.micros + audio.micros, cost.currency)

@@ -3,7 +3,10 @@ feature."""
 
 EXTRA_OF_WORK: dict[tuple[str, str], set[str]] = {
     ("catch_up", "bounds"): {"entities", "passages", "prompts", "summaries"},
-    ("catch_up", "calling"): {"entities", "runs", "steps", "stored", "work"},
+    ("catch_up", "calling"): {
+        *("bounds", "entities", "recordings", "runs", "steps", "stored", "work"),
+    },
+    ("catch_up", "recordings"): {"entities", "steps", "words"},
     ("catch_up", "runs"): {"entities", "schemas"},
     ("catch_up", "passages"): {"entities"},
     ("catch_up", "prompts"): {"entities", "passages"},

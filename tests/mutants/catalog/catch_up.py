@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant, mutant
 
 MONEY = "tests/catch_up/test_money.py"
+RECORDINGS = "tests/catch_up/test_recordings.py"
 RUNS = "tests/catch_up/test_runs.py"
 PASSAGES = "tests/catch_up/test_passages.py"
 SUMMARIES = "tests/catch_up/test_summaries.py"
@@ -112,6 +113,55 @@ MUTANTS: tuple[Mutant, ...] = (
         TWITCH,
         "providers.twitch.mapping:video_of",
         "not _is_id(F) or V not in (None, F)",
+        "False",
+    ),
+    mutant(
+        "recording-not-held",
+        RECORDINGS,
+        "catch_up.work:CatchUp.estimate",
+        "S * 1000",
+        "0",
+    ),
+    mutant(
+        "recording-not-charged",
+        RECORDINGS,
+        "catch_up.recordings:_count",
+        "used.usage[Counter.MILLISECONDS.value] = count",
+        "pass",
+    ),
+    mutant(
+        "recording-lost-and-not-counted",
+        RECORDINGS,
+        "catch_up.recordings:Recordings._created",
+        "used.usage[Counter.MILLISECONDS.value] = seconds * 1000",
+        "pass",
+    ),
+    mutant(
+        "recording-that-failed-is-a-loss",
+        RECORDINGS,
+        "catch_up.recordings:Recordings._transcript",
+        "used.usage[Counter.MILLISECONDS.value] = 0",
+        "pass",
+    ),
+    mutant(
+        "recording-transcribed-again-under-its-key",
+        RECORDINGS,
+        "catch_up.recordings:Recordings._created",
+        "used.is_sent = True",
+        "pass",
+    ),
+    mutant(
+        "more-of-a-recording-than-was-held",
+        RECORDINGS,
+        "catch_up.recordings:Recordings.seconds",
+        "min(*limits, MAX_MINUTES * 60)",
+        "MAX_MINUTES * 60",
+    ),
+    mutant(
+        "more-words-than-were-held",
+        RECORDINGS,
+        "catch_up.recordings:Recordings.transcribed",
+        "len(parts) > max_parts",
         "False",
     ),
 )
