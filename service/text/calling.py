@@ -55,8 +55,13 @@ class Caller:
         where it cannot be settled now: then the worker does, by what is stored."""
         last = self._last_event(run, body)
         text = run.text
+        # Judged once: what ends it while it is being settled changes nothing.
         if not text:
-            return self._until_settled(run.job, lambda: self._without_output(run, last))
+            failure = failure_without_output(last, run.stop)
+            loss = loss_of(last, failure, self._work.bounds(run.job))
+            return self._until_settled(
+                run.job, lambda: self._without_output(run.job, failure, loss)
+            )
         verdict = verdict_of(last, run.stop, text, self._work.bounds(run.job))
         return self._until_settled(run.job, lambda: self._stored(run.job, body, text, verdict))
 
@@ -92,13 +97,11 @@ class Caller:
                         return event
         return None if run.stop else BrokenOff(VendorFault.CONNECTION_CUT)
 
-    def _without_output(self, run: Run, last: GenerationEvent | None) -> Job:
+    def _without_output(self, job: Job, failure: str, loss: TextVerdict | None) -> Job:
         """What the vendor bills all the same is a loss of the house."""
-        failure = failure_without_output(last, run.stop)
-        loss = loss_of(last, failure, self._work.bounds(run.job))
         if loss is None:
-            return self._jobs.decline(run.job, failure)
-        return self._jobs.conclude(run.job, self._work.judged(run.job, loss))
+            return self._jobs.decline(job, failure)
+        return self._jobs.conclude(job, self._work.judged(job, loss))
 
     def _stored(self, job: Job, body: TextBody, text: str, verdict: TextVerdict) -> Job:
         """The result comes first: a capture makes it visible, and whoever settles later finds it.

@@ -7,8 +7,10 @@ import pytest
 
 from service.core.amounts import SCALE
 from service.core.days import DAY
+from service.jobs.entities import Job
 from service.jobs.work import Charge, Operations
 from service.ledger import keys as ledger_keys
+from service.ledger.entities import WalletBusy
 from service.ledger.limits import LossLimitReached, UserLimits, loss_on
 from service.ledger.store import entries
 from service.providers.base import TaskStatus
@@ -82,6 +84,24 @@ def test_a_user_costs_the_house_no_more_in_a_day_than_the_limit(world: ServiceHa
     lose(world)
     assert lost(world) == LOSS
     assert world.audit().violations == ()
+
+
+def test_a_cancel_that_comes_while_a_call_that_broke_off_is_settled_costs_nothing(
+    world: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decline, tries = world.jobs.decline, iter((True, False))
+
+    def cancelled_meanwhile(job: Job, failure: str) -> Job:
+        for run in world.parts.get(Runs):
+            run.end(Stop.CANCELLED)
+        if next(tries):
+            raise WalletBusy
+        return decline(job, failure)
+
+    monkeypatch.setattr(world.jobs, "decline", cancelled_meanwhile)
+    world.vendor.scripts.append((BrokenOff(VendorFault.STALLED),))  # type: ignore[attr-defined]
+    job = write(world)
+    assert (job.failure, job.house_loss, lost(world)) == ("NO_RESPONSE", None, 0)
 
 
 def test_a_call_that_is_cancelled_before_its_first_word_costs_its_input(
