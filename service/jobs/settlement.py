@@ -33,7 +33,7 @@ from service.jobs.state_machine import (
     next_due,
     next_transition,
 )
-from service.jobs.work import Call, Facts, NotKept, Operations, Verdict
+from service.jobs.work import Call, Facts, NotDelivered, NotKept, Operations, Verdict
 from service.ledger.entities import StaleRead
 from service.ledger.operations import Ledger
 from service.providers.base import Indeterminate, Task
@@ -264,6 +264,11 @@ class Settlement(Endings):
             return job if job.due_at is None or job.due_at <= now else self._wait(job, Wait(now))
         try:
             kept = work.keep(job, task, result)
+        except NotDelivered as error:
+            # What it is worth is a loss of the house; its link stays, should it come back.
+            self._alarm(job, "not_delivered")
+            part = self._delivery(job, task, result)
+            return self._release(job, Failure.GENERATION_FAILED, task.facts, str(error), part)
         except NotKept as error:
             log.warning("result_not_kept", job_id=job.job_id, reason=str(error))
             after = next_due(job, now, self._times)

@@ -81,6 +81,11 @@ class NotKept(Exception):
         self.seconds = seconds
 
 
+class NotDelivered(Exception):
+    """What a task delivered is not there, for certain and for good: it is no delivery, whatever its
+    provider says and bills."""
+
+
 @dataclass(frozen=True)
 class FailureText:
     """What a failure means to a client: the sentence, and for what was refused before the work
@@ -184,7 +189,8 @@ class AsynchronousWork(Work, Protocol):
         """Stores what the delivered task brought beyond that result, and returns the result as the
         job is to keep it. Called before the job is settled by it, again each time that this has
         failed, and at once in several processes. While it raises, the job stays open: after
-        `NotKept` it is tried again in time, what raises `StorageUnavailable` passes by itself."""
+        `NotKept` it is tried again in time, what raises `StorageUnavailable` passes by itself;
+        `NotDelivered` ends it uncharged."""
         ...
 
     def charge(self, job: Job, task: Task) -> Charge:

@@ -30,6 +30,10 @@ class FileTooLarge(DownloadFailed):
     """The file is larger than its bound, whenever it is fetched."""
 
 
+class FileMissing(DownloadFailed):
+    """The server says that there is no such file, or not any more."""
+
+
 class Downloads:
     """Fetches files of at most `max_bytes`. Nothing is retried, redirects are not followed, and no
     credentials are sent."""
@@ -42,8 +46,8 @@ class Downloads:
     @contextmanager
     def pieces(self, url: str, piece_bytes: int, until: float) -> Iterator[Iterator[bytes]]:
         """The file in pieces, all but the last of which have that size, with all of it received by
-        the monotonic time `until`. Raises `DownloadFailed` (`FileTooLarge`), at once or from any
-        piece."""
+        the monotonic time `until`. Raises `DownloadFailed` (`FileTooLarge`, and at once
+        `FileMissing`), at once or from any piece."""
         left = until - self._clock.monotonic()
         if left <= 0:
             raise DownloadFailed("there is no time left")
@@ -69,6 +73,8 @@ class Downloads:
     def _check(self, response: BaseHTTPResponse) -> None:
         """A body without an announced length or marked chunks ends with the connection: no one
         knows whether it is whole. urllib3 raises where one is shorter than announced."""
+        if response.status in (404, 410):
+            raise FileMissing(f"status {response.status}")
         if response.status != 200:
             raise DownloadFailed(f"status {response.status}")
         announced = response.headers.get("content-length", "")

@@ -13,7 +13,7 @@ from service.core.clock import Clock
 from service.core.metrics import Metric, Metrics
 from service.jobs.entities import Job
 from service.jobs.work import NotKept
-from service.providers.downloads import DownloadFailed, Downloads, FileTooLarge
+from service.providers.downloads import DownloadFailed, Downloads, FileMissing, FileTooLarge
 from service.storage.media_bucket import (
     PART_BYTES,
     MediaBucket,
@@ -33,6 +33,8 @@ LINK_SECONDS = 3600
 # Of the worker's threads, the others settle what needs no copy.
 SIDE_BY_SIDE = 2
 BUSY_SECONDS = 5
+# For the last request, of which only the head counts.
+LAST_SECONDS = 5.0
 # ISO/IEC 14496-12: a file begins with a box that names its type.
 _TYPE_BOX = slice(4, 8)
 
@@ -85,6 +87,17 @@ class Copies:
             raise NotKept(f"{type(error).__name__}: {error}") from error
         finally:
             self._places.release()
+
+    def is_missing(self, url: str) -> bool:
+        """Whether the vendor says for certain that there is no video at its own address."""
+        until = self._clock.monotonic() + LAST_SECONDS
+        try:
+            with self._downloads.pieces(url, PART_BYTES, until):
+                return False
+        except FileMissing:
+            return True
+        except DownloadFailed:
+            return False
 
     def abandon(self, job: Job) -> None:
         """Notes that the video of a job is handed over where the vendor has it."""

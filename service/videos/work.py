@@ -18,7 +18,7 @@ from service.core.public_urls import AddressRefused
 from service.core.urls import in_lower_case
 from service.identity.entities import GoogleIdMismatch, check_google_id
 from service.jobs.entities import Job, ProviderCost
-from service.jobs.work import Charge, Estimate, Facts, RequestForm, estimate_by
+from service.jobs.work import Charge, Estimate, Facts, NotDelivered, RequestForm, estimate_by
 from service.providers.base import (
     CallbackEvent,
     Created,
@@ -168,13 +168,16 @@ class ImageToVideo:
 
     def keep(self, job: Job, task: Task, result: Facts) -> Facts:
         """A video stays with Kling unless it is to be copied. Kling's own link is kept besides: it
-        is what is handed over where no copy can be made in time."""
+        is what is handed over where no copy can be made in time. Raises `NotDelivered` where by
+        then there is no video at it."""
         del task
         if self._copies is None or not self._copies.are_made:
             return result
         if not self._copies.is_due(job):
             if job.is_open:
                 self._copies.abandon(job)
+                if self._copies.is_missing(str(result["videoUrl"])):
+                    raise NotDelivered("there is no video at its address")
             return result
         copied = self._copies.make(job, str(result["videoUrl"]))
         if copied is None:

@@ -144,6 +144,33 @@ def test_past_the_hard_limit_the_vendors_address_is_delivered(copying: Copying) 
     assert copying.service.audit().violations == ()
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_video_that_the_vendor_has_not_got_at_the_hard_limit_is_not_charged(
+    copying: Copying, status: int
+) -> None:
+    copying.broken("kling", "video", f"status:{status}", count=-1)
+    job_id = copying.finished()
+    copying.work(20, step=3600)
+    assert state(copying, job_id) == (JobStatus.SUBMITTED, 0, 0)
+    copying.work(6, step=3600)
+    job = copying.service.job(job_id)
+    assert (job.status, job.failure) == (JobStatus.FAILED, "GENERATION_FAILED")
+    assert (job.captured, job.house_loss) == (0, 1000)
+    assert copying.service.balance() == (3, 0, 0)
+    assert copying.service.audit().violations == ()
+
+
+@pytest.mark.parametrize("fault", ["status:403", "status:500", "reset", "html:200"])
+def test_a_video_of_which_no_one_knows_at_the_hard_limit_is_delivered_as_it_is(
+    copying: Copying, fault: str
+) -> None:
+    copying.broken("kling", "video", fault, count=-1)
+    job_id = copying.finished()
+    copying.work(26, step=3600)
+    assert state(copying, job_id) == (JobStatus.SUCCEEDED, 1, 0)
+    assert copying.service.audit().violations == ()
+
+
 def test_a_video_too_large_for_a_copy_is_delivered_where_the_vendor_has_it_at_once(
     copying: Copying,
 ) -> None:

@@ -27,6 +27,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "self.are_made",
     ),
     mutant(
+        "dead-link-charged",
+        COPIES,
+        "videos.copies:Copies.is_missing",
+        "return True",
+        "return False",
+    ),
+    mutant(
+        "missing-by-any-trouble",
+        COPIES,
+        "providers.downloads:Downloads._check",
+        "R.status in (404, 410)",
+        "R.status != 200",
+    ),
+    mutant(
         "copied-over-a-copy",
         COPIES,
         "storage.media_bucket:MediaBucket._put",
