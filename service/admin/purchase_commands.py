@@ -11,7 +11,7 @@ from service.admin.commands import Request, calls_api, changes, print_table, sho
 
 _COLUMNS = (
     *("paymentId", "grantedAt", "reference", "granted", "clawedBack", "paidCents", "currency"),
-    *("refundedCents", "disputedCents", "movedCents", "creditedCents", "warned"),
+    *("refundedCents", "disputedCents", "movedCents", "creditedCents", "unfundedCents", "warned"),
 )
 
 

@@ -107,6 +107,11 @@ class PurchaseSchema(StrictSchema):
         data_key="creditedCents",
         metadata={"description": "Of its invoice, what was credited for unused time or by notes."},
     )
+    unfunded_cents = fields.Integer(
+        required=True,
+        data_key="unfundedCents",
+        metadata={"description": "Of `movedCents`, credit that no one has paid for."},
+    )
     warned = fields.Boolean(
         required=True,
         metadata={
@@ -183,6 +188,7 @@ def purchase_body(purchase: Purchase) -> dict[str, object]:
         "disputedCents": purchase.disputed_cents,
         "movedCents": purchase.moved_cents,
         "creditedCents": purchase.credited_cents,
+        "unfundedCents": purchase.unfunded_cents,
         "warned": purchase.warned,
         "recheckAt": _time(purchase.recheck_at),
         "clearedWarnings": list(purchase.cleared),

@@ -38,10 +38,10 @@ class Loss:
     recheck_at: int | None = None
 
     def cents(self, purchase: Purchase) -> int:
-        """At most what the purchase was worth."""
+        """From 0 to what the purchase was worth."""
         money = self.refunded_cents + self.disputed_cents + self.warned_cents
         returned = money - self.overlap_cents + self.credited_cents + self.unfunded_cents
-        return min(purchase.worth_cents, returned)
+        return max(0, min(purchase.worth_cents, returned))
 
 
 def loss_of(facts: PaymentFacts, purchase: Purchase, now: int) -> Loss:

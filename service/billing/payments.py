@@ -47,6 +47,8 @@ from service.ledger.entities import (
     OutcomeUnknown,
     StaleRead,
     UserNotFound,
+    Wallet,
+    WalletStatus,
 )
 from service.ledger.grants import GrantRecord, grant_key
 from service.ledger.grants import grant_of as made_grant
@@ -281,6 +283,9 @@ class Payments:
             raise
         if moved.movement is not None:
             self._report(settlement.written, moved.movement.entries)
+            if plan.bought is not None and _is_locked(moved.movement.wallet):
+                # As when a subscription is renewed: Stripe knows nothing of it.
+                self._alarm(plan.after.payment_id, "locked")
         return settlement.written
 
     def _touched(self, plan: Plan) -> Purchase:
@@ -315,3 +320,8 @@ class Payments:
     def _alarm(self, payment_id: str, alarm: str) -> None:
         log.error("payment_needs_attention", payment_id=payment_id, alarm=alarm)
         self._metrics.count(Metric.PAYMENT_ALARMS, alarm=alarm)
+
+
+def _is_locked(wallet: Wallet) -> bool:
+    """Whether its user has paid for what they cannot use."""
+    return wallet.disabled or wallet.status is WalletStatus.FROZEN

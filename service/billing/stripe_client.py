@@ -163,6 +163,10 @@ class Stripe:
         made = self._whole("/v1/invoice_payments", invoice_payment, {"invoice": invoice_id})
         return replace(found, payments=standing_payments(made), all_payments=True)
 
+    def update_invoice(self, invoice_id: str, params: Mapping[str, Any], key: str) -> None:
+        path = f"/v1/invoices/{_segment(invoice_id)}"
+        self._api.post(path, lambda raw: parsing.text(raw, "id"), params, key)
+
     def invoices_since(self, first: Invoice) -> tuple[Invoice, ...]:
         """The invoices of the same customer that were made since, each with all its lines: the
         credit of a subscription that has ended comes with the next invoice of any other. Of a

@@ -45,6 +45,7 @@ def invoice(raw: Raw) -> Invoice:
         from_balance_cents=_from_balance(raw),
         has_credit_notes=any(number(raw, name) > 0 for name in _CREDIT_NOTES),
         metadata=metadata(of_subscription),
+        notes=metadata(raw),
         created_at=time(raw, "created"),
         livemode=flag(raw, "livemode"),
     )

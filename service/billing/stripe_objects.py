@@ -167,10 +167,10 @@ class InvoicePayment:
 @dataclass(frozen=True, kw_only=True)
 class Invoice:
     """`status` is draft, open, paid, uncollectible or void; `payments` those that are not canceled,
-    the paid ones first, then the oldest; `metadata` the subscription's at the time. `all_lines`,
-    `all_payments`: none is missing. `from_balance_cents` is what the customer's balance has paid of
-    it, negative where it has added to the balance. `has_credit_notes`: a part of it was credited by
-    credit notes, void ones not counted."""
+    the paid ones first, then the oldest; `metadata` the subscription's at the time, `notes` its own
+    metadata. `all_lines`, `all_payments`: none is missing. `from_balance_cents` is what the
+    customer's balance has paid of it, negative where it has added to the balance.
+    `has_credit_notes`: a part of it was credited by credit notes, void ones not counted."""
 
     id: str
     status: str
@@ -187,6 +187,7 @@ class Invoice:
     from_balance_cents: int
     has_credit_notes: bool
     metadata: Mapping[str, str]
+    notes: Mapping[str, str]
     created_at: int
     livemode: bool
 

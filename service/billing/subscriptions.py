@@ -9,6 +9,7 @@ import structlog
 
 from service.billing.customers import Customers
 from service.billing.entities import StripeUnavailable
+from service.billing.invoice_alarms import InvoiceAlarms
 from service.billing.money_back import moved_cents
 from service.billing.plan_credits import bills_plans, plan_credits
 from service.billing.purchases import Bought, PaymentFacts
@@ -63,6 +64,7 @@ class Subscriptions:
         self._metrics = metrics
         self._settle_payment = settle_payment
         self._seconds = SecondSubscriptions(stripe, metrics, has_brought)
+        self._alarms = InvoiceAlarms(stripe, customers.user_of, metrics)
 
     def reconcile(self, subscription_id: str) -> None:
         """Brings what the user of that subscription is entitled to up to date."""
@@ -156,20 +158,23 @@ class Subscriptions:
         if invoice.status == "paid":
             self._settle_payment(invoice.standing_id)
         if invoice.subscription_id:
-            self._settle_credited(invoice)
+            self._alarms.credits_unpaid(invoice, self._settle_credited(invoice))
+            self._alarms.keeps_parts(invoice)
             self.reconcile_customer(invoice.customer_id)
 
-    def _settle_credited(self, invoice: Invoice) -> None:
-        """Settles the payments of the invoices whose unused time this one credits. Stripe credits
-        that of an invoice that no one has paid, too, and an operator can write a credit that names
-        none: both are money that no payment of a user loses, so they raise an alarm."""
+    def _settle_credited(self, invoice: Invoice) -> dict[str, str]:
+        """Settles the payments of the invoices whose unused time this one credits. Returns the
+        status of those that no one has paid: Stripe credits these, too, and an operator can write a
+        credit that names none. Both are money that no payment of a user loses."""
         credits_of = {each.credited_invoice_id for each in invoice.lines if each.total_cents < 0}
+        unpaid: dict[str, str] = {}
         for invoice_id in sorted(credits_of - {invoice.id}):
             credited = self._stripe.retrieve_invoice(invoice_id) if invoice_id else None
             if credited is not None and credited.status == "paid":
                 self._settle_payment(credited.standing_id)
-            elif invoice.status != "void":
-                self._alarm(invoice.standing_id, invoice, "credit")
+            else:
+                unpaid[invoice_id] = credited.status if credited else ""
+        return unpaid
 
     def _stored(self, user_id: str, customer_id: str) -> tuple[Subscription, ...]:
         """The user's subscriptions, once they are stored. The entitlement is read before Stripe

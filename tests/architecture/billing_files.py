@@ -8,6 +8,7 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
         "stripe_client",
     },
     ("billing", "unfunded"): {"money_back", "purchases", "stripe_client", "stripe_objects"},
+    ("billing", "invoice_alarms"): {"entities", "stripe_client", "stripe_objects"},
     ("billing", "payment_facts"): {"purchases", "stripe_client", "stripe_objects"},
     ("billing", "purchase_store"): {"keys", "purchases"},
     ("billing", "purchase_records"): {"keys", "purchase_store", "purchases"},
@@ -75,7 +76,7 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     ("billing", "reconciler"): {"events"},
     ("billing", "second_subscriptions"): {"entities", "stripe_client", "stripe_objects"},
     ("billing", "subscriptions"): {
-        *("customers", "entities", "money_back", "plan_credits", "purchases"),
+        *("customers", "entities", "invoice_alarms", "money_back", "plan_credits", "purchases"),
         *("second_subscriptions", "stripe_client", "stripe_objects"),
     },
     ("billing", "signatures"): {"events"},

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.billing.money_back import WARNING_LIFE, loss_of, moved_cents, target_of
+from service.billing.money_back import WARNING_LIFE, Loss, loss_of, moved_cents, target_of
 from service.billing.purchases import OUTSIDE, PaidPart, PaymentFacts, Purchase
 from service.billing.stripe_objects import (
     CreditNote,
@@ -143,6 +143,7 @@ def invoice(
         from_balance_cents=from_balance,
         has_credit_notes=False,
         metadata={},
+        notes={},
         created_at=NOW,
         livemode=False,
     )
@@ -186,6 +187,13 @@ def test_the_target_is_the_part_that_is_lost_rounded_down(
     facts: dict[str, Any], wanted: int
 ) -> None:
     assert target(**facts) == wanted
+
+
+@pytest.mark.protocol("money-back-target")
+@pytest.mark.parametrize("overlap", [1, 300, 10**6])
+def test_no_target_is_negative(overlap: int) -> None:
+    """Whatever the cents of a stored purchase are: a negative one would give credits away."""
+    assert target_of(purchase(), Loss(overlap_cents=overlap)) == 0
 
 
 @pytest.mark.protocol("money-back-target")

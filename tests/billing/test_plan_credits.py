@@ -55,6 +55,7 @@ def brought(*lines: InvoiceLine, **changes: Any) -> PlanCredits | None:
         "from_balance_cents": 0,
         "has_credit_notes": False,
         "metadata": {},
+        "notes": {},
         "created_at": NOW,
         "livemode": False,
     }

@@ -65,6 +65,7 @@ def test_every_verb_of_the_adapter_sends_what_stripe_accepts(mock: Mock) -> None
     subscription = subscribed(account, account.client())
     stripe.retrieve_subscription(subscription.id)
     invoice = stripe.retrieve_invoice(subscription.latest_invoice)
+    stripe.update_invoice(invoice.id, {"metadata": {"creditAlarm": "in_1-open"}}, "credit-in_1")
     stripe.invoices_since(invoice)
     stripe.credit_notes_of(invoice.id)
     account.http.arm("list_invoices", "status:404:resource_missing")

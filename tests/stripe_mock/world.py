@@ -89,6 +89,8 @@ def _credits(account: StripeAccount) -> None:
     unpaid: Any = client.v1.subscriptions.retrieve(found.id).latest_invoice
     taken: Any = client.v1.credit_notes.create({"invoice": unpaid, "amount": 100})
     client.v1.credit_notes.void_credit_note(taken.id)
+    client.v1.invoices.update(unpaid, {"metadata": {"by": "eve"}})
+    client.v1.invoices.mark_uncollectible(unpaid)
     client.v1.invoices.void_invoice(unpaid)
     client.v1.subscriptions.cancel(found.id, {"prorate": True, "invoice_now": True})
 

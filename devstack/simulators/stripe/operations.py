@@ -11,6 +11,7 @@ from devstack.simulators.stripe import (
     customers,
     disputes,
     intents,
+    invoice_changes,
     invoices,
     listings,
     partial_payments,
@@ -113,7 +114,7 @@ def _delete_customer(account: Account, customer: Wire, _params: Wire) -> Wire:
 
 def _pay_invoice(account: Account, invoice: Wire, params: Wire) -> Wire:
     subscription = invoices.subscription_of(account, invoice)
-    if invoice["status"] != "open":
+    if invoice["status"] not in ("open", "uncollectible"):
         raise StripeError("Invoice is not open and cannot be paid.", "invoice_not_editable")
     named = params.get("payment_method") or (subscription or {}).get("default_payment_method")
     method = payment_methods.method_of(account, named, "payment_method") if named else None
@@ -257,9 +258,14 @@ _RESOURCES = (
         tables.INVOICE_LIST,
         listings.invoices,
         changes={
+            "": (tables.INVOICE_UPDATE, invoice_changes.update),
             "pay": (tables.INVOICE_PAY, _pay_invoice),
             "attach_payment": (tables.INVOICE_ATTACH, partial_payments.attach),
             "void": (RETRIEVE, lambda account, invoice, _: invoices.void(account, invoice)),
+            "mark_uncollectible": (
+                RETRIEVE,
+                lambda account, invoice, _: invoice_changes.write_off(account, invoice),
+            ),
         },
     ),
     Resource(

@@ -222,6 +222,7 @@ INVOICE_LIST = page(
     status=one_of("draft open paid uncollectible void"),
     subscription=ID,
 )
+INVOICE_UPDATE = fields(description=Text(1500), expand=EXPAND, metadata=METADATA)
 INVOICE_PAY = fields(expand=EXPAND, off_session=FLAG, payment_method=ID)
 INVOICE_ATTACH = fields(expand=EXPAND, payment_intent=ID, payment_record=ID)
 INVOICE_LINES = Fields(PAGE)

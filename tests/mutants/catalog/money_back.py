@@ -94,6 +94,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "0",
     ),
     breaks(
+        "money-back-target",
+        "target-below-nothing",
+        "billing.money_back:Loss.cents",
+        "max(0, M)",
+        "M",
+    ),
+    breaks(
         "credit-is-money-back",
         "credit-not-counted",
         "billing.money_back:loss_of",

@@ -3,6 +3,7 @@ and nothing that was paid for is deleted."""
 
 from tests.mutants.mutant import Mutant, breaks, mutant
 
+INVOICE_ALARMS = "tests/billing/test_invoice_alarms.py"
 SECONDS = "tests/billing/test_second_subscriptions.py"
 ORDERS = "tests/billing/test_subscription_orders.py"
 UNPAID = "tests/billing/test_unpaid_orders.py"
@@ -159,6 +160,48 @@ MUTANTS: tuple[Mutant, ...] = (
         "billing.second_subscriptions:SecondSubscriptions._leave_refund",
         "intent.metadata.get(N) == state",
         "N in intent.metadata",
+    ),
+    mutant(
+        "unpaid-credit-alarms-for-ever",
+        INVOICE_ALARMS,
+        "billing.invoice_alarms:InvoiceAlarms._raise_once",
+        "invoice.notes.get(N) == state",
+        "False",
+    ),
+    mutant(
+        "unpaid-credit-alarms-once-for-all-states",
+        INVOICE_ALARMS,
+        "billing.invoice_alarms:InvoiceAlarms._raise_once",
+        "invoice.notes.get(N) == state",
+        "N in invoice.notes",
+    ),
+    mutant(
+        "invoices-of-strangers-alarm",
+        INVOICE_ALARMS,
+        "billing.invoice_alarms:InvoiceAlarms._raise_once",
+        "self._user_of(invoice.customer_id) is None",
+        "False",
+    ),
+    mutant(
+        "parts-of-a-void-invoice-kept-in-silence",
+        INVOICE_ALARMS,
+        "billing.invoice_alarms:InvoiceAlarms.keeps_parts",
+        "invoice.status not in G",
+        'invoice.status != "uncollectible"',
+    ),
+    mutant(
+        "parts-that-went-back-alarm",
+        INVOICE_ALARMS,
+        "billing.invoice_alarms:InvoiceAlarms._left_cents",
+        "max(0, paid.paid_cents - R)",
+        "paid.paid_cents",
+    ),
+    mutant(
+        "locked-user-pays-in-silence",
+        INVOICE_ALARMS,
+        "billing.payments:_is_locked",
+        "wallet.disabled or F",
+        "False",
     ),
     mutant(
         "second-subscription-brings-credits",

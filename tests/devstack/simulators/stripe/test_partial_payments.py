@@ -79,3 +79,18 @@ def test_what_is_no_part_of_the_invoice_is_refused(
         with pytest.raises(stripe.InvalidRequestError):
             attach(client, invoice.id, payment)
     assert client.v1.invoices.retrieve(invoice.id).amount_paid == 100
+
+
+def test_an_invoice_that_is_given_up_can_still_be_paid(
+    account: StripeAccount, client: stripe.StripeClient, unpaid: Any
+) -> None:
+    invoices, invoice_id = client.v1.invoices, unpaid.latest_invoice.id
+    noted = invoices.update(invoice_id, {"metadata": {"by": "eve"}, "description": "late"})
+    assert (noted.metadata["by"], noted.description) == ("eve", "late")
+    given_up = invoices.mark_uncollectible(invoice_id)
+    assert (given_up.status, given_up.metadata["by"]) == ("uncollectible", "eve")
+    with pytest.raises(stripe.InvalidRequestError):
+        invoices.mark_uncollectible(invoice_id)
+    assert invoices.pay(invoice_id).status == "paid"
+    kinds = [each["type"] for each in account.events()]
+    assert kinds.index("invoice.marked_uncollectible") > kinds.index("invoice.updated")
