@@ -117,6 +117,10 @@ image: ## build this commit's image and push it (STAGE=dev|staging|production)
 deploy: ## deploy this commit, and undo it if the service does not respond (STAGE=…; YES=1 skips the questions)
 	@release/deploy
 
+.PHONY: identity
+identity: ## deploy the user pool of a stage whose parameters have one (STAGE=…)
+	@release/identity
+
 .PHONY: settings
 settings: ## deploy changed settings with the image that is running (STAGE=…)
 	@release/settings

@@ -24,7 +24,7 @@ from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
 
 _DESCRIPTION = (
-    "For the forwarding function of cloudformation/cognito-hook.yaml: it sends the event of the "
+    "For the forwarding function of cloudformation/identity.yaml: it sends the event of the "
     "trigger as it comes. Someone with a verified address that is not disposable becomes a user, "
     "without welcome credits, which wait for the first request from a device. The same event again "
     "does nothing. Whatever this returns, the sign-up at Cognito stands, and the user is made by "

@@ -2,7 +2,7 @@
 `Farebox-Signature: t=<epoch seconds>,v1=<hex>`. Pure.
 
 In a file of its own because the forwarding Lambda makes the same signature
-(cloudformation/cognito-hook.yaml), and a test holds one against the other."""
+(cloudformation/identity.yaml), and a test holds one against the other."""
 
 import hashlib
 import hmac

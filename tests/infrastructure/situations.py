@@ -182,6 +182,10 @@ def _of_a_loss() -> Iterator[Situation]:
     yield Situation("that loses nothing", of_data, none)
     yield Situation("that loses a table on purpose", of_data, lost, {"ALLOW_LOSS": "1"})
     yield Situation("that loses a table by ALLOW_LOSS=0", of_data, lost, {"ALLOW_LOSS": "0"})
+    of_users = ("change", "farebox-staging-identity", "previous", "/dev/null")
+    pool: Responses = (("*describe-change-set*BackupSelection*", "UserPool", 0),)
+    yield Situation("that loses every user", of_users, pool + _status("UPDATE_COMPLETE"))
+    yield Situation("without a section for it", ("identity",))
     yield Situation("that replaces a task", ("change", _SERVICE, "previous", "/dev/null"), lost)
 
 

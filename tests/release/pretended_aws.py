@@ -32,6 +32,7 @@ DATA_OUTPUTS = {
     "TemplatesBucket": "templates",
     "TemplatesUrl": "https://s3/templates",
 }
+IDENTITY_OUTPUTS = {"CognitoUserPoolId": "us-east-1_AbCdEf123", "CognitoClientIds": "1app"}
 SERVICE_OUTPUTS = {
     "Url": "https://api.example.com",
     "BalancerName": "balancer.example.com",
@@ -44,8 +45,6 @@ SERVICE_OUTPUTS = {
     "TaskSecurityGroup": "group",
     "TaskPublicAddress": "DISABLED",
 }
-
-
 BASE = "registry.example/python@sha256:" + "b" * 64
 
 # Longer than the buffer of a pipe, so that a reader that stops early breaks the writer.
@@ -137,8 +136,8 @@ def execute_change_set(account: Account, options: Options) -> Any:
         if name in account["stacks"]:
             account["stacks"][name]["status"] = account["end"]
         return {}
-    outputs = DATA_OUTPUTS
-    if not name.endswith("-data"):
+    outputs = IDENTITY_OUTPUTS if name.endswith("-identity") else DATA_OUTPUTS
+    if not name.endswith(("-data", "-identity")):
         images = {key: change["parameters"][key] for key in ("ImageUri", "PreviousImageUri")}
         outputs = SERVICE_OUTPUTS | {key: value for key, value in images.items() if value}
     status = f"{change['type']}_COMPLETE"

@@ -62,7 +62,7 @@ def test_the_runbook_names_only_log_events_and_fields_that_the_code_writes() -> 
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", RUNBOOK)) | set(
         re.findall(r"event = \"(\w+)\"", RUNBOOK)
     )
-    sources = [*(ROOT / "service").rglob("*.py"), ROOT / "cloudformation" / "cognito-hook.yaml"]
+    sources = [*(ROOT / "service").rglob("*.py"), ROOT / "cloudformation" / "identity.yaml"]
     code = "".join(path.read_text(encoding="utf-8") for path in sources)
     assert {"provider_error", "job_not_resolved", "request_id"} <= named
     assert [

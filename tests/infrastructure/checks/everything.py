@@ -14,6 +14,9 @@ from tests.infrastructure.checks import (
     elsewhere,
     environment,
     firewall,
+    forwarder,
+    identity,
+    identity_values,
     image,
     kept,
     labels,
@@ -85,6 +88,9 @@ _THEMES = (
     build_files,
     local_stack,
     workflows,
+    identity,
+    forwarder,
+    identity_values,
 )
 
 

@@ -42,7 +42,12 @@ def _alias(name: str, properties: dict[str, Any]) -> Made:
 
 
 def _secret(name: str, properties: dict[str, Any]) -> Made:
-    return Made(call("secretsmanager", "CreateSecret", **properties)["ARN"])
+    del name
+    given = without(properties, "GenerateSecretString")
+    if "GenerateSecretString" in properties:
+        made = call("secretsmanager", "GetRandomPassword", **properties["GenerateSecretString"])
+        given["SecretString"] = made["RandomPassword"]
+    return Made(call("secretsmanager", "CreateSecret", **given)["ARN"])
 
 
 def _log_group(name: str, properties: dict[str, Any]) -> Made:

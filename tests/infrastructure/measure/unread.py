@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.infrastructure.checks.everything import checks
 from tests.infrastructure.deployments import EVERYTHING, Deployment, deployment
+from tests.infrastructure.identity_stack import measured, variants
 from tests.infrastructure.measure.noted import Notes, noting, values
 from tests.infrastructure.measure.noted import Path as ValuePath
 
@@ -72,6 +73,7 @@ def _all_keys() -> Iterator[str]:
     for stage, chosen in VARIANTS:
         given = deployment(stage, **chosen)
         yield from (spelled(given, path) for path in values(given))
+        yield from (place for stack in variants(given) for place in measured(stack, ()).places)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from tests.infrastructure.template_mutations.audit import AUDIT
 from tests.infrastructure.template_mutations.balancer import BALANCER
 from tests.infrastructure.template_mutations.containers import CONTAINERS
 from tests.infrastructure.template_mutations.firewall import FIREWALL
+from tests.infrastructure.template_mutations.identity import IDENTITY
 from tests.infrastructure.template_mutations.image import IMAGE_BUILD
 from tests.infrastructure.template_mutations.network import NETWORK
 from tests.infrastructure.template_mutations.paging import PAGING
@@ -31,4 +32,5 @@ MUTATIONS = (
     *PAGING,
     *SERVER_CONFIGURATION,
     *IMAGE_BUILD,
+    *IDENTITY,
 )

@@ -1,0 +1,65 @@
+"""`release/identity` against the pretended account, in a checkout whose dev stage has a pool."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.release import machine as machines
+from tests.release.machine import ROOT, Machine
+
+STACK = "farebox-dev-identity"
+
+
+@pytest.fixture
+def chosen(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine after a deployment of the data stack, with a checkout of its own."""
+    for folder in ("release", "cloudformation"):
+        shutil.copytree(ROOT / folder, tmp_path / "checkout" / folder)
+    file = tmp_path / "checkout" / "cloudformation" / "parameters" / "dev.json"
+    section = {"identity": {"DomainName": "api.example.com"}}
+    file.write_text(json.dumps(json.loads(file.read_text()) | section, indent=2))
+    monkeypatch.setattr(machines, "ROOT", tmp_path / "checkout")
+    data = {
+        "status": "CREATE_COMPLETE",
+        "parameters": {},
+        "template": "",
+        "outputs": {"KeyArn": "arn:aws:kms:key"},
+    }
+    machine.set(stacks={"farebox-dev-data": data})
+    return machine
+
+
+def test_a_stage_with_a_section_has_a_user_pool(chosen: Machine) -> None:
+    done = chosen.run("identity")
+    assert done.returncode == 0, done.stderr
+    assert chosen.account["executed"] == [STACK]
+    assert chosen.account["stacks"][STACK]["parameters"] == {
+        "KeyArn": "arn:aws:kms:key",
+        "DomainName": "api.example.com",
+        "Stage": "dev",
+    }
+    again = chosen.run("identity")
+    assert (again.returncode, "nothing to change" in again.stderr) == (0, True)
+
+
+def test_a_stage_without_a_section_has_none(machine: Machine) -> None:
+    done = machine.run("identity")
+    assert (done.returncode, machine.account["executed"]) == (0, [])
+    assert "no user pool is made" in done.stderr
+
+
+@pytest.mark.parametrize("replacement", ["True", "Conditional"])
+def test_a_change_that_may_replace_the_pool_is_refused(chosen: Machine, replacement: str) -> None:
+    change = {
+        "Action": "Modify",
+        "LogicalResourceId": "UserPool",
+        "ResourceType": "AWS::Cognito::UserPool",
+        "Replacement": replacement,
+    }
+    chosen.set(changes={STACK: [change]})
+    done = chosen.run("identity")
+    assert (done.returncode, chosen.account["executed"]) == (1, [])
+    assert f"replace or remove UserPool in {STACK}" in done.stderr
+    assert chosen.run("identity", ALLOW_LOSS="1").returncode == 0
