@@ -10,6 +10,7 @@ from service.jobs.entities import Job
 from service.ledger.entities import EXAMPLE_JOB
 from service.providers.generation import FinishReason
 from service.text.entities import TextBody
+from service.text.verdicts import REASONING_TOKENS
 
 _JOB_PREFIX = "job_"
 
@@ -78,8 +79,13 @@ class Written:
     def output_tokens(self) -> int:
         return self._count(Counter.OUTPUT_TOKENS)
 
-    def _count(self, counter: Counter) -> int:
-        return self.job.usage.get(counter.value, 0)
+    @property
+    def reasoning_tokens(self) -> int:
+        """A part of the output, as far as its vendor says so."""
+        return self._count(REASONING_TOKENS)
+
+    def _count(self, counter: str) -> int:
+        return self.job.usage.get(str(counter), 0)
 
 
 def id_of(prefix: str, job: Job) -> str:

@@ -122,7 +122,7 @@ class InputDetailsSchema(StrictSchema):
 
 
 class OutputDetailsSchema(StrictSchema):
-    reasoning_tokens = _whole("0: they are not counted apart.", 0)
+    reasoning_tokens = _whole("Those of reasoning, where the vendor counts them.", 0)
 
 
 class ResponseUsageSchema(StrictSchema):
@@ -309,6 +309,6 @@ def _usage(written: Written) -> dict[str, object]:
         "input_tokens": written.input_tokens,
         "input_tokens_details": details,
         "output_tokens": written.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": written.reasoning_tokens},
         "total_tokens": written.input_tokens + written.output_tokens,
     }

@@ -130,6 +130,16 @@ class ChatUsageDetailsSchema(StrictSchema):
     )
 
 
+class ChatOutputDetailsSchema(StrictSchema):
+    reasoning_tokens = fields.Integer(
+        required=True,
+        metadata={
+            "description": "Those of reasoning, where the vendor counts them.",
+            "example": 0,
+        },
+    )
+
+
 class ChatUsageSchema(StrictSchema):
     """What was used."""
 
@@ -137,6 +147,7 @@ class ChatUsageSchema(StrictSchema):
     completion_tokens = fields.Integer(required=True, metadata={"description": "", "example": 10})
     total_tokens = fields.Integer(required=True, metadata={"description": "", "example": 30})
     prompt_tokens_details = fields.Nested(ChatUsageDetailsSchema, required=True)
+    completion_tokens_details = fields.Nested(ChatOutputDetailsSchema, required=True)
 
 
 class CompletionMessageSchema(StrictSchema):
@@ -254,6 +265,7 @@ def chat_usage(written: Written) -> dict[str, object]:
         "completion_tokens": written.output_tokens,
         "total_tokens": written.input_tokens + written.output_tokens,
         "prompt_tokens_details": {"cached_tokens": written.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": written.reasoning_tokens},
     }
 
 

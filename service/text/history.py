@@ -10,7 +10,7 @@ from service.results.entities import Content, Result, Verdict
 from service.results.operations import Results
 from service.storage.cursor import PageTokens
 from service.text.entities import HistoryEntry, TextNotFound
-from service.text.stored import is_text, text_from, verdict_from
+from service.text.stored import COUNTERS, is_text, text_from, verdict_from
 
 # Other kinds of results, failures and deleted ones are passed over: at most so many pages of them.
 MAX_PAGES = 20
@@ -68,5 +68,5 @@ def _is_shown(verdict: Verdict) -> bool:
 def _entry(job_id: str, content: Content, result: Result) -> HistoryEntry:
     stored, verdict = text_from(content), verdict_from(result.verdict)
     newest: Message = stored.messages[-1]
-    tokens = sum(verdict.usage.values())
+    tokens = sum(verdict.usage.get(counter, 0) for counter in COUNTERS)
     return HistoryEntry(job_id, newest.text, stored.text, stored.model, tokens, result.created_at)

@@ -19,6 +19,9 @@ from service.providers.generation import (
 )
 from service.text.entities import FAILURE_OF_REJECTION, TextFailure, bytes_of
 
+REASONING_TOKENS = "reasoningTokens"
+"""A part of the output tokens, which `usage` names besides."""
+
 
 class Stop(StrEnum):
     """Why we ended a call ourselves."""
@@ -118,13 +121,16 @@ def usage_fault(usage: TokenUsage, bounds: Bounds) -> str:
 
 
 def counted(usage: TokenUsage) -> Mapping[str, int]:
-    """A vendor's report as prices count it: the counters of input have no part in common."""
+    """A vendor's report as prices count it: the counters of input have no part in common. What of
+    the output was reasoning, where there was any, no price counts apart."""
     cached, written = usage.cached_input_tokens, usage.cache_write_tokens
+    reasoning = {REASONING_TOKENS: usage.reasoning_tokens} if usage.reasoning_tokens else {}
     return {
         Counter.INPUT_TOKENS: usage.input_tokens - cached - written,
         Counter.CACHED_TOKENS: cached,
         Counter.CACHE_WRITE_TOKENS: written,
         Counter.OUTPUT_TOKENS: usage.output_tokens,
+        **reasoning,
     }
 
 

@@ -29,7 +29,7 @@ from service.text.entities import (
 from service.text.models import TextModel
 from service.text.schemas import TextJobSchema, TextRequestSchema, body_of
 from service.text.stored import COUNTERS, Texts
-from service.text.verdicts import Bounds, TextVerdict
+from service.text.verdicts import REASONING_TOKENS, Bounds, TextVerdict
 
 MAX_BODY_BYTES = 512 * 1024
 MAX_FAULT_CHARACTERS = 40
@@ -155,7 +155,8 @@ class TextGeneration:
         """What such an end of a call means for its job."""
         usage = {str(counter): verdict.usage.get(counter, 0) for counter in COUNTERS}
         amount = price_of(job).terms.cost(usage, is_complete=not verdict.is_partial)
-        charge = Charge(amount, {name: count for name, count in usage.items() if count})
+        shown = usage | {REASONING_TOKENS: verdict.usage.get(REASONING_TOKENS, 0)}
+        charge = Charge(amount, {name: count for name, count in shown.items() if count})
         if not verdict.estimated:
             charge = replace(charge, provider_cost=self._provider_cost(usage))
         result: Facts = {

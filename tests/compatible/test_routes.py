@@ -43,6 +43,7 @@ def test_a_chat_completion_is_what_openai_returns(site: Site, ann: str) -> None:
             "completion_tokens": 10,
             "total_tokens": 30,
             "prompt_tokens_details": {"cached_tokens": 4},
+            "completion_tokens_details": {"reasoning_tokens": 3},
         },
     }
 
@@ -238,3 +239,11 @@ def test_a_text_that_its_user_ended_was_cut_short(site: Site, ann: str) -> None:
     assert job.result is not None
     ended = replace(job, result={**job.result, "finishReason": "cancelled", "partial": True})
     assert Written(ended, "A").finish_reason == "length"
+
+
+def test_a_response_says_what_of_the_output_was_reasoning(site: Site, ann: str) -> None:
+    usage = TokenUsage(20, 10, reasoning_tokens=3)
+    site.script(Output("A lighthouse."), Complete(FinishReason.STOP, usage))
+    content: Any = site.post(RESPONSES, ann).json
+    assert content["usage"]["output_tokens_details"] == {"reasoning_tokens": 3}
+    assert content["usage"]["output_tokens"] == 10

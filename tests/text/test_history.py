@@ -5,7 +5,14 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.identity.operations import Identity
-from service.providers.generation import BrokenOff, Output, VendorFault
+from service.providers.generation import (
+    BrokenOff,
+    Complete,
+    FinishReason,
+    Output,
+    TokenUsage,
+    VendorFault,
+)
 from service.results.keys import head
 from service.storage.writes import REPLACE, Update
 from tests.doubles.service_harness import ServiceHarness
@@ -48,6 +55,21 @@ def test_it_pages_newest_first_and_passes_over_what_is_no_text(
     assert [each["id"] for each in rest["history"]] == [ids[0]]
     assert rest["nextToken"] is None
     assert get(browser, "/ai/history?limit=4").json["data"]["nextToken"] is None
+
+
+def test_reasoning_is_a_part_of_the_output_and_counted_once(
+    world: ServiceHarness, browser: FlaskClient
+) -> None:
+    usage = TokenUsage(20, 10, reasoning_tokens=4)
+    script(world, Output("A lighthouse."), Complete(FinishReason.STOP, usage))
+    job = post(browser).json["data"]
+    assert job["receipt"]["usage"] == {
+        "inputTokens": 20,
+        "outputTokens": 10,
+        "reasoningTokens": 4,
+    }
+    (entry,) = get(browser, "/ai/history").json["data"]["history"]
+    assert entry["tokensUsed"] == 30
 
 
 def test_it_passes_over_damage_and_what_no_one_paid_for(
