@@ -17,7 +17,7 @@ from service.transcription.entities import AudioRejected, NoTranscript
 CATCH_UP = "farebox:catch-up"
 # What transcripts are the results of.
 TRANSCRIPT_OPERATIONS = frozenset({TRANSCRIPTION, LIVE_TRANSCRIPTION})
-# Seven hours of speech, as much as is stored with its times, are about 21 parts.
+# Ten hours of speech, as much as is transcribed at once, are about 30 parts.
 MAX_PARTS = 48
 MAX_SINCE_SECONDS = 7 * 24 * 3600
 

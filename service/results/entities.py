@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-# Of the document as JSON, before it is compressed.
-MAX_CONTENT_BYTES = 2 * 1024 * 1024
+# Of the document as JSON, before it is compressed: ten hours of speech, with each of its words, are
+# 3 to 6 MB, by their script.
+MAX_CONTENT_BYTES = 6 * 1024 * 1024
 MAX_VERDICT_BYTES = 600
 COMPRESSED_BEYOND_BYTES = 1024
 # What is larger lies in chunks: the head is read wherever a job is shown.

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from service.core.amounts import Amount
 from service.jobs.entities import Job
 from service.providers.generation import Generation
-from service.results.entities import MAX_CONTENT_BYTES
 from service.text.entities import MAX_MESSAGES, MAX_PROMPT_BYTES
 from service.text.verdicts import Stop
 
 # In a stored result every message has its role and punctuation, and any byte may be escaped by
 # another. A prompt has no control character, which would take more.
 _ROOM_OF_PROMPT = 2 * MAX_PROMPT_BYTES + 64 * MAX_MESSAGES + 1024
-# As stored. More than this, and a vendor ignores the bound that it was sent.
-MAX_OUTPUT_BYTES = MAX_CONTENT_BYTES - _ROOM_OF_PROMPT
+# As stored, with its prompt in 2 MB. More, and a vendor ignores the bound that it was sent.
+MAX_OUTPUT_BYTES = 2 * 1024 * 1024 - _ROOM_OF_PROMPT
 # A control character as JSON, `\u0000`; what has UTF-8 of its own takes at most four.
 _BYTES_A_CHARACTER = 6
 # A reader that is further behind takes the text from where it is stored.

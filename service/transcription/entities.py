@@ -130,9 +130,9 @@ class NoTranscript(Conflict):
     )
     details_example: ClassVar[Mapping[str, object]] = {"status": "SUBMITTED"}
     advice = (
-        "`details.status` is the job's: wait for SUCCEEDED. A transcript of many hours may be kept "
-        "without its words; it can be had as `json` and `text`. A catch-up needs the "
-        "`transcriptId` of one in which something is said."
+        "`details.status` is the job's: wait for SUCCEEDED. A transcript of more words than "
+        "anybody speaks is kept without them; it can be had as `json` and `text`. A catch-up needs "
+        "the `transcriptId` of one in which something is said."
     )
 
 

@@ -9,12 +9,17 @@ from service.jobs.entities import JobStatus, ProviderCost
 from service.ledger.entities import InsufficientCredits
 from service.providers.base import Indeterminate, Rejected, RejectionReason
 from service.results import keys
+from service.results.entities import packed, unpacked
 from service.storage.table import StorageUnavailable
 from service.transcription.entities import (
     AudioRejected,
     AudioUrlRefused,
     LanguageNotOffered,
+    Transcript,
     TranscriptionFailure,
+    Word,
+    content_of,
+    transcript_of,
 )
 from service.uploads.entities import Facts as UploadFacts
 from service.uploads.entities import (
@@ -196,6 +201,15 @@ def test_a_transcript_of_too_many_words_is_kept_as_text(
     assert result.content is not None
     assert result.content["words"] is None
     assert len(result.content["text"].split()) == 300
+
+
+def test_ten_hours_of_quick_speech_keep_the_time_of_each_word() -> None:
+    """180 words a minute, of six letters and two bytes each, by one of two speakers."""
+    words = tuple(
+        Word(at * 333, at * 333 + 300, "\u00e9" * 6, "AB"[at % 2]) for at in range(10 * 60 * 180)
+    )
+    said = Transcript(" ".join(word.text for word in words), words)
+    assert transcript_of(unpacked(packed(content_of(said)))) == said
 
 
 def test_a_late_transcript_of_a_released_job_is_given_and_stored(world: World) -> None:
