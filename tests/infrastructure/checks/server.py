@@ -7,8 +7,9 @@ import runpy
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -36,6 +37,19 @@ EXACT = {
 OF_THE_TASK = {"workers": "WEB_CONCURRENCY", "worker_connections": "WEB_CONNECTIONS"}
 HOOKS = {"on_starting", "when_ready", "on_exit"}
 _MEGABYTE = 1024 * 1024
+# What the configuration reads, with a value and what it changes.
+_EFFECTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "HOST": ("192.0.2.1", {"bind": "192.0.2.1:8080"}),
+    "PORT": ("9000", {"bind": "127.0.0.1:9000"}),
+    "WEB_CONCURRENCY": ("7", {"workers": 7}),
+    "WEB_CONNECTIONS": ("50", {"worker_connections": 50}),
+    "RECEIVE_SECONDS": ("3", {"receive_seconds": 3.0}),
+    "MAX_RECEIVE_SECONDS": ("5", {"max_receive_seconds": 5.0}),
+    "UPLOAD_LIMIT_MEGABYTES": ("8", {"upload_bytes": 8 * _MEGABYTE}),
+    "USER_UPLOAD_LIMIT_MEGABYTES": ("2", {"user_upload_bytes": 2 * _MEGABYTE}),
+    "DRAIN_SECONDS": ("4", {"_DRAIN_SECONDS": 4.0}),
+    "DRAIN_FLAG_PATH": ("/flag", {"_DRAIN_FLAG": Path("/flag")}),
+}
 # Log, table, secrets, listening sockets, pools of connections that wait.
 _RESERVED_FILES = 256
 
@@ -182,6 +196,48 @@ def _in(folder: str, deployment: Deployment) -> dict[str, Any]:
         return _configuration(deployment)
 
 
+def every_setting_of_the_server_takes_effect(deployment: Deployment) -> Iterator[str]:
+    """A name that is misspelt is read as not set, and no one notices."""
+    if deployment.server_settings != set(_EFFECTS):
+        yield f"the server reads {sorted(deployment.server_settings)}"
+    for name, (value, effect) in _EFFECTS.items():
+        with (
+            patch.dict(os.environ, {name: value}, clear=True),
+            patch("service.web.gunicorn_worker.limited", side_effect=vars),
+        ):
+            made = _configuration(deployment)
+        found = {**made, **made["worker_class"]}
+        for key, wanted in effect.items():
+            if found[key] != wanted:
+                yield f"with {name}={value} the server's {key} is {found[key]}"
+
+
+def the_operators_command_returns_what_it_ends_with(deployment: Deployment) -> Iterator[str]:
+    path = deployment.root / "docker" / "farebox"
+    if path.read_text(encoding="utf-8").splitlines()[0] != "#!/opt/farebox/bin/python":
+        yield "the operator's command does not run in the environment of the image"
+    if not os.access(path, os.X_OK):
+        yield "the operator's command cannot be run"
+    for code in (0, 1, 3):
+        commands = ModuleType("service.cli")
+        vars(commands)["main"] = lambda ended=code: ended
+        found: object = "nothing"
+        with patch.dict(sys.modules, {"service.cli": commands}):
+            try:
+                runpy.run_path(str(path))
+            except SystemExit as end:
+                found = end.code
+        if found != code:
+            yield f"the operator's command ends with {found}, not {code}"
+
+
+def a_server_that_does_not_respond_is_not_healthy(deployment: Deployment) -> Iterator[str]:
+    path = deployment.root / "docker" / "healthcheck.py"
+    for error in (ConnectionRefusedError(), TimeoutError(), ConnectionResetError()):
+        if not _checked(path, [], error)[1]:
+            yield f"the health check passes on {type(error).__name__}"
+
+
 def _configuration(deployment: Deployment) -> dict[str, Any]:
     return runpy.run_path(str(deployment.root / "docker" / "gunicorn.conf.py"))
 
@@ -211,7 +267,9 @@ def _drain(
     return drain
 
 
-def _checked(path: Path, arguments: list[str], status: int) -> tuple[tuple[Any, ...], object]:
+def _checked(
+    path: Path, arguments: list[str], response: int | OSError
+) -> tuple[tuple[Any, ...], object]:
     made: list[Any] = []
 
     class Connection:
@@ -222,7 +280,9 @@ def _checked(path: Path, arguments: list[str], status: int) -> tuple[tuple[Any, 
             made[2:2] = [method, address]
 
         def getresponse(self) -> Any:
-            return type("Response", (), {"status": status})
+            if isinstance(response, OSError):
+                raise response
+            return type("Response", (), {"status": response})
 
     with (
         patch.object(sys, "argv", [str(path), *arguments]),
