@@ -2,7 +2,7 @@
 them, never from here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service.bulk_grants.entities import NewBulkGrant
 from service.bulk_grants.operations import BulkGrants
@@ -16,14 +16,25 @@ from service.promo_codes.entities import NewPromoCode
 from service.promo_codes.operations import PromoCodes
 from service.sessions.ceilings import Ceiling, new_write, sealed
 from tests.doubles.service_harness import HOUR, MAC_KEY, ServiceHarness
+from tests.faults.enumeration.catch_ups import MERGED, STEP
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, LENT, USER, Habits, Scenario
 from tests.faults.enumeration.texts import BROKEN, LONG, LYING, REFUSED, SILENT, WHOLE
-from tests.faults.enumeration.works import UNUSABLE_AUDIO, buy_block, call_back, transcribe, write
+from tests.faults.enumeration.works import (
+    LONG_AUDIO,
+    UNUSABLE_AUDIO,
+    buy_block,
+    call_back,
+    catch_up,
+    transcribe,
+    write,
+)
 from tests.faults.library.effects import Kind, fault
 
 KEY = "key-1"
 CODE = "LAUNCH-2027"
 RECORDED = Habits(callbacks=True, recordings=True)
+LONG_CAUGHT_UP = replace(RECORDED, welcome_credits=30, steps=MERGED)
+CAUGHT_UP = replace(RECORDED, welcome_credits=30, steps=(STEP,))
 GRANTED = 5
 LOT_LIFE = HOUR
 
@@ -254,6 +265,27 @@ def _block_bought(scenario: Scenario) -> None:
     buy_block(scenario, KEY, "retry")
 
 
+def _transcribed_before(scenario: Scenario) -> None:
+    _known_user(scenario)
+    transcribe(scenario)
+    scenario.settle()
+
+
+def _much_transcribed_before(scenario: Scenario) -> None:
+    _known_user(scenario)
+    transcribe(scenario, audio=LONG_AUDIO)
+    scenario.settle()
+
+
+def _caught_up(scenario: Scenario) -> None:
+    catch_up(scenario)
+
+
+def _caught_up_and_repeated(scenario: Scenario) -> None:
+    catch_up(scenario, KEY)
+    catch_up(scenario, KEY, step="retry")
+
+
 MAIN = Flow("delivered", _once)
 FLOWS = (
     MAIN,
@@ -311,6 +343,9 @@ FLOWS = (
     Flow("transcribed", _transcribed, habits=RECORDED),
     Flow("transcription-called-back", _transcribed_and_called_back, habits=RECORDED, keyed=True),
     Flow("transcription-failed", _transcribed_in_vain, habits=RECORDED),
+    Flow("catch-up-merged", _caught_up, _much_transcribed_before, LONG_CAUGHT_UP),
+    Flow("catch-up", _caught_up, _transcribed_before, CAUGHT_UP),
+    Flow("catch-up-repeated", _caught_up_and_repeated, _transcribed_before, CAUGHT_UP, keyed=True),
     Flow("block", _block_bought, habits=Habits(blocks=True, callbacks=True), keyed=True),
 )
 

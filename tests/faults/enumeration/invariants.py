@@ -8,6 +8,7 @@ from service.app import assemble
 from service.audit.operations import Auditor
 from service.audit.proofs import Checks
 from service.catalog.entities import IMAGE_TO_VIDEO
+from service.catch_up.entities import CatchUpFailure
 from service.core.amounts import credits_of
 from service.core.clock import SystemClock
 from service.core.errors import FareboxError, Unavailable
@@ -22,7 +23,14 @@ from service.videos.entities import VideoFailure
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import MAC_KEY, core_over, production_settings
 from tests.faults.enumeration.flows import Flow
-from tests.faults.enumeration.stage import PURCHASE, QUICK, USER, Scenario, SentRequest
+from tests.faults.enumeration.stage import (
+    PURCHASE,
+    QUICK,
+    USER,
+    Scenario,
+    SentRequest,
+    jobs_of,
+)
 from tests.faults.enumeration.tables import Items, MemoryBehind
 from tests.faults.enumeration.works import WorkVerdict
 from tests.simulation.checks import RETRYABLE, plain, require
@@ -31,6 +39,7 @@ from tests.simulation.invariants import REFUSED_WITH_A_JOB
 _NEVER_TAKEN = {Failure.PROVIDER_BUSY, Failure.PROVIDER_UNAVAILABLE}
 # Refused at once, or by a task that failed for that reason.
 _OF_THE_INPUT = {VideoFailure.IMAGE_REJECTED, VideoFailure.CONTENT_REJECTED}
+_OF_OTHER_WORK = {"NO_RESPONSE", "PROVIDER_BROKE_OFF", *CatchUpFailure}
 _PRICE = 1
 _NONE = {"N": "0"}
 
@@ -53,11 +62,8 @@ class Verdict:
         self.wallet = _wallet(items)
         # The end stands still, so that what reads it needs no server.
         self.table = Table(memory_client(MemoryBehind(items)), "Copy")
-        self.jobs = {
-            item["SK"]["S"].removeprefix("JOB#"): item
-            for item in items
-            if item["SK"]["S"].startswith("JOB#")
-        }
+        earlier = jobs_of(beginning)
+        self.jobs = {job_id: job for job_id, job in jobs_of(items).items() if job_id not in earlier}
         self.works = WorkVerdict(scenario, items)
         self.tasks = {task["external_task_id"]: task for task in scenario.vendor.tasks()}
 
@@ -100,9 +106,10 @@ class Verdict:
             granted += self._bought(wallet["granted"] - granted)
         self._grants(wallet["granted"], granted)
         require(wallet["held"] == 0, "credits are held for ever")
+        captured = wallet["captured"] - self.before.get("captured", 0)
         require(
-            wallet["captured"] == sum(plain(job.get("captured", _NONE)) for job in jobs),
-            f"{wallet['captured']} captured, not what the jobs say",
+            captured == sum(plain(job.get("captured", _NONE)) for job in jobs),
+            f"{captured} captured, not what the jobs say",
         )
         require(0 <= wallet["expired"] <= self.flow.lapsing, f"{wallet['expired']} credits expired")
         left = wallet["granted"] - wallet["captured"] - wallet["expired"]
@@ -205,7 +212,7 @@ class Verdict:
         """A refusal names its released job, or has none; what is unknown names the job that may
         come to be."""
         named = response.details.get("jobId")
-        if response.code in REFUSED_WITH_A_JOB | {"NO_RESPONSE", "PROVIDER_BROKE_OFF"}:
+        if response.code in REFUSED_WITH_A_JOB | _OF_OTHER_WORK:
             error = plain(self.jobs.get(str(named), {}).get("error"))
             require(
                 error == response.code,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from service.catch_up.feature import Starter as CatchUpStarter
 from service.core.amounts import SCALE
 from service.core.clock import Clock, from_iso
 from service.core.errors import FareboxError, Unavailable
@@ -22,7 +23,7 @@ from service.ledger.grants import Grant, Granted, Grants, GrantSource
 from service.ledger.lots import LotKind
 from service.promo_codes.entities import Redemption
 from service.promo_codes.operations import PromoCodes
-from service.providers.base import TranscriptionProvider
+from service.providers.base import BroadcastProvider, TranscriptionProvider
 from service.providers.generation import GenerationEvent, TextProviders
 from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
@@ -42,6 +43,7 @@ from tests.doubles.service_harness import (
     ServiceHarness,
     order,
 )
+from tests.faults.enumeration import catch_ups
 from tests.faults.enumeration.blocks import BLOCKS_ON, TokenDoor
 from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.in_place import InPlace, OneRound, at_once
@@ -132,13 +134,14 @@ class Stage:
 @dataclass(frozen=True)
 class Habits:
     """How one flow's service is set up. With `lent`, requests come in the session `LENT`; `text` is
-    what its vendor does. There are no vendors of text, of `recordings` and of `blocks` but where
-    they are."""
+    what its vendor does, and `steps` in each step of a catch-up. There are no vendors of text, of
+    `recordings` and of `blocks` but where they are."""
 
     welcome_credits: int = 1
     callbacks: bool = False
     lent: bool = False
     text: Sequence[GenerationEvent] = ()
+    steps: Sequence[Sequence[GenerationEvent]] = ()
     recordings: bool = False
     blocks: bool = False
     own: dict[Kind, Fault] = field(default_factory=dict)
@@ -158,12 +161,12 @@ class Scenario:
         self.sent: list[SentRequest] = []
         self.redeemed: list[Redemption | Exception] = []
         self.snapshot: dict[str, dict[str, Any]] = {}
-        self.begun: dict[str, int] = {}
+        self.begun: dict[str, int] = dict.fromkeys(jobs_of(beginning.items), 0) if beginning else {}
         self.not_found: list[tuple[str, int]] = []
         self.sends: list[tuple[str, int]] = []
         self.linked: list[Sequence[LinkedIdentity] | Exception] = []
         self.grants: list[Granted | bool | Exception] = []
-        self.texts = TextDoor(self.run, self.clock, habits.text)
+        self.texts = TextDoor(self.run, self.clock, habits.steps or (habits.text,))
         self.recordings = Recordings(self.clock)
         self.tokens = TokenDoor(self.run)
         self.run.others[Meanwhile.WORKER] = self.settle_open
@@ -186,6 +189,7 @@ class Scenario:
             **SHORT_TEXTS,
             **(RECORDINGS_ON if self.habits.recordings else {}),
             **(BLOCKS_ON if self.habits.blocks else {}),
+            **(catch_ups.SETTINGS if self.habits.steps else {}),
         )
 
     def submit(
@@ -259,9 +263,8 @@ class Scenario:
     def read_items(self) -> Items:
         """The table as it is. Every look compares each job with what was seen of it before."""
         items = self.stage.table.items()
-        for item in items:
-            if item["SK"]["S"].startswith("JOB#"):
-                self._compare(item["SK"]["S"].removeprefix("JOB#"), item)
+        for job_id, job in jobs_of(items).items():
+            self._compare(job_id, job)
         return items
 
     def _open_and_due(self) -> tuple[int, int | None]:
@@ -295,12 +298,17 @@ class Scenario:
         """Those that this flow has besides Kling."""
         if self.habits.text:
             return {TextProviders: TextProviders().adding(self.texts), Starter: Starter(at_once)}
-        if self.habits.recordings:
-            vendor = assemblyai(self.run, self.recordings, self.clock, self._note_not_found)
-            return {TranscriptionProvider: vendor}
         if self.habits.blocks:
             return {SpeechTokens: self.tokens}
-        return {}
+        found: dict[type[Any], object] = {}
+        if self.habits.recordings:
+            vendor = assemblyai(self.run, self.recordings, self.clock, self._note_not_found)
+            found[TranscriptionProvider] = vendor
+        if self.habits.steps:
+            found[TextProviders] = TextProviders().adding(self.texts)
+            found[BroadcastProvider] = catch_ups.BroadcastDoor(self.run, self.clock)
+            found[CatchUpStarter] = CatchUpStarter(at_once)
+        return found
 
     def _note_not_found(self) -> None:
         self.not_found += [(job_id, self.clock.now()) for job_id in self.begun]
@@ -379,3 +387,9 @@ class Scenario:
             query_seconds=5.0,
             callback_secret=lambda: "",
         )
+
+
+def jobs_of(items: Items) -> dict[str, dict[str, Any]]:
+    """By their ids."""
+    jobs = (item for item in items if item["SK"]["S"].startswith("JOB#"))
+    return {job["SK"]["S"].removeprefix("JOB#"): job for job in jobs}

@@ -45,8 +45,8 @@ _FAULTS = {
 
 @dataclass
 class Book:
-    """One job's calls: how often it was sent, what was passed on of its text, and by which event
-    its stream ended (None: by none)."""
+    """One call: how often it was sent, what was passed on of its text, and by which event its
+    stream ended (None: by none)."""
 
     request: GenerationRequest
     sends: int = 0
@@ -63,16 +63,21 @@ class TextDoor:
 
     name = "openai"
 
-    def __init__(self, run: Run, clock: Clock, script: Sequence[GenerationEvent]) -> None:
-        self.books: dict[str, Book] = {}
+    def __init__(
+        self, run: Run, clock: Clock, scripts: Sequence[Sequence[GenerationEvent]]
+    ) -> None:
+        """Each further call of a job follows the next script, the last one as often as it takes."""
+        self.calls: dict[str, list[Book]] = {}
         self._run = run
         self._clock = clock
-        self._script = script
+        self._scripts = scripts
 
     @contextmanager
     def generate(self, request: GenerationRequest) -> Iterator["TextStream"]:
-        book = self.books.setdefault(request.job_id, Book(request))
-        yield TextStream(self._run, self._clock, book, self._script)
+        calls = self.calls.setdefault(request.job_id, [])
+        script = self._scripts[min(len(calls), len(self._scripts) - 1)]
+        calls.append(Book(request))
+        yield TextStream(self._run, self._clock, calls[-1], script)
 
     def count_input(self, request: GenerationRequest) -> int | None:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.catalog.entities import LIVE_BLOCK
+from service.catch_up.entities import CATCH_UP
 from service.core.amounts import Amount, amount_of
 from service.core.errors import Unavailable
 from service.core.principal import Principal
@@ -25,7 +26,7 @@ from service.transcription.entities import NewTranscription, TranscriptionBody
 from service.transcription.operations import Transcriptions
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
-from tests.faults.enumeration import blocks
+from tests.faults.enumeration import blocks, catch_ups
 from tests.faults.enumeration.recordings import job_of
 from tests.faults.enumeration.stage import (
     DEVICE,
@@ -47,7 +48,9 @@ INPUT_BOUND = len(PROMPT) + 64 + 16
 MAX_TOKENS = 9000
 AUDIO = "https://audio.example.com/talk-90s.mp3"
 UNUSABLE_AUDIO = "https://audio.example.com/noaudio.mp3"
-MINUTES = 5
+LONG_AUDIO = "https://audio.example.com/talk-1800s.mp3"
+MINUTES = 40
+FIRST_JOB = f"job_{1:026d}"
 _NOTHING = {"N": "0"}
 
 
@@ -80,6 +83,15 @@ def buy_block(scenario: Scenario, key: str | None = None, step: str = "buy") -> 
     if key is not None:
         scenario.run.others[Meanwhile.TWIN] = lambda: buy_block(scenario, key, "twin")
     scenario.run.step(step, lambda: _buy_block(scenario, sent))
+
+
+def catch_up(scenario: Scenario, key: str | None = None, step: str = "catch up") -> None:
+    """A client's request for a catch-up of the first job, whatever comes of it."""
+    sent = SentRequest(step, key, "", NumberedIds(scenario.begun))
+    scenario.sent.append(sent)
+    if key is not None:
+        scenario.run.others[Meanwhile.TWIN] = lambda: catch_up(scenario, key, "twin")
+    scenario.run.step(step, lambda: _catch_up(scenario, sent))
 
 
 def call_back(scenario: Scenario) -> None:
@@ -149,6 +161,15 @@ def _buy_block(scenario: Scenario, sent: SentRequest) -> None:
         sent.response = error
 
 
+def _catch_up(scenario: Scenario, sent: SentRequest) -> None:
+    process = scenario.process(sent.ids)
+    _let_others_end(scenario, process, sent)
+    try:
+        sent.response = catch_ups.begin(process, ANN, DEVICE, FIRST_JOB, sent.key)
+    except Exception as error:
+        sent.response = error
+
+
 def _transcribe(scenario: Scenario, sent: SentRequest) -> None:
     body = TranscriptionBody(sent.image, MINUTES)
     new = NewTranscription(ANN, DEVICE, body, sent.key)
@@ -186,13 +207,15 @@ class WorkVerdict:
     def __init__(self, scenario: Scenario, items: Items) -> None:
         self._scenario = scenario
         self._items = items
-        self._books = scenario.texts.books
+        self._calls = scenario.texts.calls
         self._tasks = {str(job_of(task["webhook_url"])): task for task in self._all_tasks()}
 
     def check(self, job_id: str, job: Mapping[str, Any]) -> None:
         """Raises `Violation`."""
         if plain(job["operation"]).endswith(":text"):
             self._text(job_id, job)
+        elif plain(job["operation"]) == CATCH_UP:
+            self._catch_up(job_id, job)
         elif plain(job["operation"]) == LIVE_BLOCK:
             blocks.check(job_id, job, self._scenario.tokens)
         else:
@@ -200,8 +223,9 @@ class WorkVerdict:
 
     def check_books(self, jobs: Mapping[str, Any]) -> None:
         """What a vendor did belongs to a job, and was requested once. Raises `Violation`."""
-        for job_id, book in self._books.items():
-            require(book.sends <= 1, f"{job_id} was sent {book.sends} times")
+        for job_id, calls in self._calls.items():
+            sends, steps = sum(call.sends for call in calls), self._scenario.habits.steps
+            require(sends <= max(1, len(steps)), f"{job_id} was sent {sends} times")
             require(job_id in jobs, f"{job_id} was sent and does not exist")
         require(len(self._tasks) == len(self._all_tasks()), "two transcripts for one job")
         require(self._tasks.keys() <= jobs.keys(), "a transcript of no job")
@@ -210,7 +234,7 @@ class WorkVerdict:
         return self._scenario.recordings.tasks()
 
     def _text(self, job_id: str, job: Mapping[str, Any]) -> None:
-        book = self._books.get(job_id)
+        book = self._calls[job_id][-1] if job_id in self._calls else None
         captured, loss = _amount(job, "captured"), _amount(job, "houseLoss")
         if plain(job["status"]) == "SUCCEEDED":
             require(book is not None and book.text != "", f"{job_id} was charged and wrote nothing")
@@ -224,6 +248,17 @@ class WorkVerdict:
         self._failed(job_id, str(plain(job.get("error"))), book, loss)
         if loss and book is not None and book.text:
             self._delivered(job_id, book.text)
+
+    def _catch_up(self, job_id: str, job: Mapping[str, Any]) -> None:
+        reader = self._reader()
+        catch_ups.CatchUpVerdict(
+            job_id,
+            job,
+            self._calls.get(job_id, ()),
+            len(self._scenario.habits.steps),
+            reader.operations.content(reader.job(job_id)),
+            bool(self._scenario.run.met),
+        ).check()
 
     def _failed(self, job_id: str, failure: str, book: Book | None, loss: Amount) -> None:
         """Why it failed is what its vendor says, and what the vendor bills is counted."""
@@ -283,7 +318,11 @@ class WorkVerdict:
     def _reader(self) -> ServiceHarness:
         """A process over the end as it stands still, which meets no fault."""
         connected = memory_client(MemoryBehind(self._items))
-        options: dict[str, Any] = RECORDINGS_ON if self._scenario.habits.recordings else {}
+        habits = self._scenario.habits
+        options = {
+            **(RECORDINGS_ON if habits.recordings else {}),
+            **(catch_ups.SETTINGS if habits.steps else {}),
+        }
         return ServiceHarness(
             None,
             self._scenario.stage.table.name,
