@@ -1,6 +1,6 @@
 // Buying credits. `call` is `fetch`, signed in: that of session.js, say.
 //
-// const { packages, checkout, settled } = shop({ call });
+// const { packages, checkout, subscribe, settled } = shop({ call });
 // Embedded: const { clientSecret } = await checkout("credits-500");
 //           const page = await Stripe(publishableKey).createEmbeddedCheckoutPage({ clientSecret });
 //           page.mount("#checkout");
@@ -35,11 +35,16 @@ export function shop({ call, pause = (seconds) => new Promise((wake) => setTimeo
   const packages = async () => (await send("/credits/packages")).packages;
 
   /** Begins a purchase. One `key` for each click: a repeated request goes on with the same order. */
-  function checkout(packageId, { uiMode = "embedded", key = crypto.randomUUID() } = {}) {
+  const checkout = (packageId, options) => begin({ packageId }, options);
+
+  /** Begins a subscription; `GET /subscription/plans` lists the `priceId` of each plan. */
+  const subscribe = (priceId, options) => begin({ priceId }, options);
+
+  function begin(what, { uiMode = "embedded", key = crypto.randomUUID() } = {}) {
     return send("/stripe/checkout", {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-      body: JSON.stringify({ packageId, uiMode }),
+      body: JSON.stringify({ ...what, uiMode }),
     });
   }
 
@@ -50,8 +55,9 @@ export function shop({ call, pause = (seconds) => new Promise((wake) => setTimeo
     for (;;) {
       const order = await send(path);
       if (!OPEN.includes(order.status) || Date.now() > until) return order;
+      await pause(1); // A busy service may respond before the order has ended.
     }
   }
 
-  return { packages, checkout, settled };
+  return { packages, checkout, subscribe, settled };
 }

@@ -48,10 +48,11 @@ class Offers:
 
     def plan_terms(self, user_id: str, price_id: str, ui_mode: UiMode) -> OrderTerms:
         """Without a trial for whoever has had one. Raises `PlanNotFound`, also for a price of
-        Stripe's that is no plan of ours, what `Stripe` raises, and `StorageUnavailable`."""
+        Stripe's that is no plan of ours and for a plan that is retired, what `Stripe` raises, and
+        `StorageUnavailable`."""
         self._stripe.require_configured()
         plan = self._plans.by_price(price_id)
-        if plan is None:
+        if plan is None or plan.retired:
             raise PlanNotFound
         tries = plan.trial_days > 0 and not self._had_trial(user_id)
         return _terms_of(plan, ui_mode, plan.trial_days if tries else 0)

@@ -40,7 +40,7 @@ class PackageNotFound(NotFound):
 
 class PlanNotFound(NotFound):
     code = "PLAN_NOT_FOUND"
-    summary = "There is no plan with this price."
+    summary = "No plan with this price is on sale."
 
 
 class OrderNotFound(NotFound):

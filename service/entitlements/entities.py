@@ -73,7 +73,8 @@ class EntitlementChanged(Exception):
 class Plan:
     """What is sold as a subscription. `price_id` names it at Stripe, `amount_cents` is what a
     period costs there. `operations` are those that need this plan or another with them; the
-    limits hold for these (0: those of every user)."""
+    limits hold for these (0: those of every user). One that is `retired` is sold to no one, and
+    brings whoever subscribed to it before what it always has."""
 
     plan_id: str
     name: str
@@ -86,10 +87,12 @@ class Plan:
     operations: frozenset[str] = frozenset()
     max_open_jobs: int = 0
     max_credits_per_day: Amount = 0
+    retired: bool = False
 
 
 class Plans:
-    """Every plan on sale. An operation that any of them lists is for subscribers only."""
+    """Every plan, those that are retired included. An operation that any of them lists is for
+    subscribers only."""
 
     def __init__(self, plans: Iterable[Plan] = ()) -> None:
         """Raises `ValueError` for two plans of one id or price."""
@@ -100,16 +103,20 @@ class Plans:
         self._restricted = frozenset(each for plan in self.all for each in plan.operations)
 
     def by_price(self, price_id: str) -> Plan | None:
-        """None for a price that is no plan's: one that is not sold any more, say."""
+        """None for a price that is no plan's."""
         return self._by_price.get(price_id)
+
+    @property
+    def on_sale(self) -> tuple[Plan, ...]:
+        return tuple(plan for plan in self.all if not plan.retired)
 
     def is_restricted(self, operation: str) -> bool:
         """Whether only subscribers may request it."""
         return operation in self._restricted
 
     def with_operation(self, operation: str) -> tuple[Plan, ...]:
-        """The plans that permit it."""
-        return tuple(plan for plan in self.all if operation in plan.operations)
+        """The plans on sale that permit it."""
+        return tuple(plan for plan in self.on_sale if operation in plan.operations)
 
 
 def entitled_by(status: str) -> EntitlementStatus:

@@ -23,7 +23,7 @@ _OPERATION = re.compile(r"[a-z0-9-]{1,40}:[a-z0-9-]{1,40}")
 _NAMES = frozenset(
     {
         *("name", "priceId", "amountCents", "currency", "monthlyCredits"),
-        *("trialDays", "trialCredits", "operations", "limits"),
+        *("trialDays", "trialCredits", "operations", "limits", "retired"),
     }
 )
 _LIMITS = frozenset({"openJobs", "creditsPerDay"})
@@ -61,6 +61,7 @@ def plan_of(plan_id: str, facts: Mapping[str, Any]) -> Plan:
             operations=frozenset(facts.get("operations", ())),
             max_open_jobs=limits.get("openJobs", 0),
             max_credits_per_day=amount_of(limits.get("creditsPerDay", 0)),
+            retired=facts.get("retired", False),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"plan {plan_id!r} lacks a field, or has one of another type") from error
@@ -92,6 +93,7 @@ def _checked(plan: Plan) -> Plan:
         (_is(_CURRENCY, plan.currency), "its currency is not usable"),
         (all(type(each) is int and each >= 0 for each in numbers), "a number is not usable"),
         (plan.amount_cents > 0, "it costs nothing"),
+        (type(plan.retired) is bool, "retired is true or false"),
         (plan.monthly_credits > 0, "it brings no credits"),
         (plan.trial_days <= MAX_TRIAL_DAYS, "its trial is too long"),
         (plan.trial_credits >= 0 and plan.max_credits_per_day >= 0, "an amount is negative"),

@@ -158,7 +158,7 @@ def subscription_body(entitlement: Entitlement, plans: Plans) -> dict[str, Any]:
 
 def plans_body(plans: Plans) -> dict[str, Any]:
     """Plans as the schema describes them."""
-    return {"plans": [*map(_plan_body, plans.all)]}
+    return {"plans": [*map(_plan_body, plans.on_sale)]}
 
 
 def _plan_body(plan: Plan) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from service.core.amounts import SCALE
+from service.entitlements.entities import Plans
 from service.entitlements.plans import plan_of, prices_of, read_plans
 
 FACTS: dict[str, Any] = {
@@ -25,6 +26,15 @@ def test_the_file_that_is_delivered_can_be_used() -> None:
     assert {plan.plan_id for plan in plans.all} == {"starter", "pro"}
     assert all(plan.monthly_credits >= SCALE for plan in plans.all)
     assert not plans.is_restricted("kling:image-to-video")
+
+
+def test_a_retired_plan_is_not_on_sale_and_stays_a_plan() -> None:
+    old = plan_of("old", FACTS | {"priceId": "price_old", "retired": True})
+    plans = Plans([old, plan_of("pro", FACTS)])
+    assert [plan.plan_id for plan in plans.on_sale] == ["pro"]
+    assert plans.by_price("price_old") == old
+    assert [plan.plan_id for plan in plans.with_operation("kling:image-to-video")] == ["pro"]
+    assert Plans([old]).is_restricted("kling:image-to-video")
 
 
 def test_a_setting_replaces_the_price_of_a_plan() -> None:
@@ -56,6 +66,7 @@ def test_prices_that_cannot_be_used_are_refused(pairs: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
+        {"retired": 1},
         {"name": ""},
         {"name": "x" * 61},
         {"name": 1},

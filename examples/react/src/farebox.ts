@@ -112,6 +112,7 @@ export class Farebox {
     const path = `/stripe/orders/${encodeURIComponent(orderId)}?wait=${LONG_POLL_SECONDS}`;
     let order = await this.repeating(() => this.call<Order>(path));
     for (let poll = 1; isUnpaid(order) && poll < MAX_ORDER_POLLS; poll += 1) {
+      await pause(EARLY_RESPONSE_MS);
       order = await this.repeating(() => this.call<Order>(path));
     }
     return order;

@@ -24,7 +24,7 @@ async function pay(session) {
 
 const credits = async () => (await (await call("/credits")).json()).data.credits;
 
-const { packages, checkout, settled } = shop({ call, pause: async () => {} });
+const { packages, checkout, subscribe, settled } = shop({ call, pause: async () => {} });
 const [small] = await packages();
 const before = await credits();
 
@@ -41,6 +41,13 @@ const hosted = await checkout(small.packageId, { uiMode: "hosted" });
 assert.match(hosted.url, /^http/);
 assert.equal((await settled(hosted.orderId, { seconds: 0 })).status, "pending");
 
+const [plan] = (await (await call("/subscription/plans")).json()).data.plans;
+const subscription = await subscribe(plan.priceId);
+await pay(subscription.sessionId);
+const begun = await settled(subscription.orderId);
+assert.deepEqual([begun.status, begun.priceId, begun.credits], ["paid", plan.priceId, 0]);
+
 await assert.rejects(checkout("no-such-package"), BuyingFailed);
+await assert.rejects(subscribe("price_unknown"), (error) => error.code === "PLAN_NOT_FOUND");
 await assert.rejects(settled("ord_unknown"), (error) => error.code === "ORDER_NOT_FOUND");
 console.log("done");

@@ -110,6 +110,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "self._stripe.create_payment_intent(P, self._ids.new('x', self._clock.now()))",
     ),
     mutant(
+        "retired-plan-sold",
+        "tests/billing/test_offers.py",
+        "billing.offers:Offers.plan_terms",
+        "plan is None or plan.retired",
+        "plan is None",
+    ),
+    mutant(
+        "retired-plan-listed",
+        "tests/billing/test_offers.py",
+        "entitlements.entities:Plans.on_sale",
+        "not plan.retired",
+        "True",
+    ),
+    mutant(
         "confirmed-top-up-outside-the-cap",
         CONFIRMATIONS,
         "billing.top_up_entities:confirmed",
