@@ -22,7 +22,7 @@ from service.ledger.entities import (
     StaleRead,
     Wallet,
 )
-from service.ledger.limits import UserLimits, check_day, spent_on, with_later_end
+from service.ledger.limits import UserLimits, check_day, check_loss, spent_on, with_later_end
 from service.ledger.lots import joined, pack_allocation
 from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
@@ -72,10 +72,10 @@ class Extensions:
         Returns the job as stored; what it holds counts from then on.
 
         Raises `InsufficientCredits` for less than is useful, `DailyLimitReached` where only the
-        limit of the day leaves less, `SubscriptionRequired`, what `hold` raises, `SessionEnded`,
-        `HouseLimitReached`, `JobDamaged`, `StaleRead` for a job that has ended or was extended
-        elsewhere, and what `Ledger.move` raises. After `OutcomeUnknown` the stored job says whether
-        it was extended."""
+        limit of the day leaves less, `LossLimitReached`, `SubscriptionRequired`, what `hold`
+        raises, `SessionEnded`, `HouseLimitReached`, `JobDamaged`, `StaleRead` for a job that has
+        ended or was extended elsewhere, and what `Ledger.move` raises. After `OutcomeUnknown` the
+        stored job says whether it was extended."""
         if not store.is_sealed(job, self._mac_key):
             raise JobDamaged
         for _ in range(MAX_ROUNDS - 1):
@@ -145,12 +145,13 @@ class ExtensionTerms:
 
     def affordable(self, snapshot: Snapshot, now: int) -> Amount:
         """The most that could be added. Raises `StaleRead`, `SessionEnded`,
-        `SubscriptionRequired`."""
+        `SubscriptionRequired`, `LossLimitReached`."""
         limits = limits_in(snapshot, self.permission, self.limits)
         owned = self._owned(snapshot, now)
+        wallet = self._wallet(snapshot)
+        check_loss(wallet, max(now, wallet.updated_at), limits)
         if not limits.max_credits_per_day:
             return owned
-        wallet = self._wallet(snapshot)
         spent = spent_on(wallet, max(now, wallet.updated_at))
         return min(owned, max(0, limits.max_credits_per_day - spent))
 

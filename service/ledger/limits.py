@@ -149,6 +149,12 @@ def check_limits(
             retry_after_seconds=_until_one_ends(wallet, kind, now),
         )
     check_day(wallet, amount, now, limits)
+    check_loss(wallet, now, limits)
+
+
+def check_loss(wallet: Wallet, now: int, limits: UserLimits) -> None:
+    """Whether the house may lose more by this user on the day of that moment. Raises
+    `LossLimitReached`."""
     loss = loss_on(wallet, now)
     if 0 < limits.max_loss_per_day <= loss:
         raise _beyond_the_loss(loss, limits.max_loss_per_day, now)

@@ -101,6 +101,8 @@ class Ending(StrEnum):
     TOO_LONG = "too_long"
     VENDOR_FAULT = "vendor_fault"
     NOT_EXTENDED = "not_extended"
+    TOO_FAST = "too_fast"
+    TOO_MANY_FRAMES = "too_many_frames"
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ CLOSES: Mapping[Ending, Close] = {
     Ending.NO_SPEECH: Close(4410, "No one spoke for too long."),
     Ending.SLOW_CLIENT: Close(4409, "The client did not read what it was sent."),
     Ending.TOO_LONG: Close(4413, "The session was as long as one may be: connect again."),
+    Ending.TOO_FAST: Close(4414, "Audio came faster than the provider takes it: connect again."),
+    Ending.TOO_MANY_FRAMES: Close(4415, "The client sent too many small frames."),
     Ending.VENDOR_FAULT: Close(4502, "The provider broke off: connect again."),
     Ending.NOT_EXTENDED: Close(4503, "The session could not be extended in time: connect again."),
 }

@@ -21,11 +21,11 @@ from service.core.errors import FareboxError, RateLimited, Unavailable
 from service.core.metrics import Metric, Metrics
 from service.jobs.entities import Job
 from service.ledger.entities import InsufficientCredits, StaleRead
-from service.ledger.limits import DailyLimitReached
+from service.ledger.limits import DailyLimitReached, LossLimitReached
 from service.live.entities import CLOSES, Ending, OpenSession, has_transcript
 from service.live.operations import Live, Outcome
-from service.live.slices import Meter, charged_seconds
-from service.live.utterances import Segment, Speech
+from service.live.slices import FrameLimit, Meter, charged_seconds
+from service.live.utterances import Segment, Speech, message_of
 from service.providers.speech import BrokenOff, Ended, SpeechStream, Utterance
 
 log = structlog.get_logger()
@@ -95,6 +95,7 @@ class Session:
         self._chunk_bytes = _whole_samples(opened, CHUNK_MILLISECONDS)
         self._min_chunk_bytes = _whole_samples(opened, MIN_CHUNK_MILLISECONDS)
         self._max_message_bytes = rate
+        self._frames = FrameLimit(self._meter.began)
         self._speech = Speech()
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._reported: Ended | None = None
@@ -143,6 +144,9 @@ class Session:
         try:
             while True:
                 message = await self._client.recv()
+                if not self._frames.take(self._clock.monotonic()):
+                    self.end(Ending.TOO_MANY_FRAMES)
+                    return
                 if isinstance(message, str):
                     if rest and len(rest) >= self._min_chunk_bytes:
                         await self._relay(rest)
@@ -176,11 +180,13 @@ class Session:
                 case Utterance():
                     self._spoken_at = self._clock.monotonic()
                     self._speech.add(event)
-                    self._queue(_utterance_message(event))
+                    self._queue(message_of(event))
                 case Ended():
                     self._reported = event
-                case BrokenOff(fault):
-                    self._fault = fault
+                case BrokenOff():
+                    self._fault = event.fault
+                    if event.is_too_fast:
+                        self.end(Ending.TOO_FAST)
         self.end(Ending.VENDOR_FAULT)
 
     def _queue(self, message: Mapping[str, object]) -> None:
@@ -237,7 +243,7 @@ class Session:
         try:
             work = partial(self._live.extend, self._job, self._meter.seconds)
             self._job, seconds = await self._in_thread(work)
-        except DailyLimitReached as error:
+        except (DailyLimitReached, LossLimitReached) as error:
             self._is_refused(error)
         except (Unavailable, RateLimited) as error:
             log.warning("session_not_extended", job_id=self._job.job_id, reason=error.code)
@@ -357,17 +363,6 @@ def _ending_of(message: str) -> Ending:
             if json.loads(message) == {"type": "finish"}:
                 return Ending.FINISHED
     return Ending.BAD_MESSAGE
-
-
-def _utterance_message(utterance: Utterance) -> dict[str, object]:
-    words = [{"text": each.text, "start": each.start, "end": each.end} for each in utterance.words]
-    return {
-        "type": "turn",
-        "number": utterance.number,
-        "text": utterance.text,
-        "final": utterance.is_final,
-        "words": words,
-    }
 
 
 def _done_message(open_job: Job, job: Job | None, ending: Ending) -> dict[str, object]:

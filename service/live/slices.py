@@ -12,6 +12,9 @@ from service.providers.speech import Ended
 
 # How far audio may be ahead of the time in which it is spoken: what a client buffers meanwhile.
 BURST_SECONDS = 5
+# A browser's audio comes in blocks of 128 samples: of 48 kHz, 375 in a second.
+FRAMES_A_SECOND = 400
+FRAMES = 4_000
 # How long before its end a slice is extended.
 EXTEND_SECONDS = 30
 
@@ -81,6 +84,22 @@ class Meter:
         """Whether it is time to extend: `EXTEND_SECONDS` before the end, or at half of what was
         held at first, where that is shorter."""
         return now >= self.until - min(EXTEND_SECONDS, self.seconds / 2)
+
+
+@dataclass
+class FrameLimit:
+    """How many frames a client may send: each takes time, however little audio it has. `FRAMES` may
+    come at once, after a pause of the network, and `FRAMES_A_SECOND` from then on."""
+
+    at: float
+    left: float = FRAMES
+
+    def take(self, now: float) -> bool:
+        """Whether one more may come."""
+        self.left = min(FRAMES, self.left + (now - self.at) * FRAMES_A_SECOND)
+        self.at = now
+        self.left -= 1
+        return self.left >= 0
 
 
 def charged_seconds(relayed: int, ended: Ended | None, *, has_words: bool) -> tuple[int, str]:

@@ -65,6 +65,18 @@ class Speech:
         return transcript_of_utterances(self._utterances.values())
 
 
+def message_of(utterance: Utterance) -> dict[str, object]:
+    """As its client receives it."""
+    words = [{"text": each.text, "start": each.start, "end": each.end} for each in utterance.words]
+    return {
+        "type": "turn",
+        "number": utterance.number,
+        "text": utterance.text,
+        "final": utterance.is_final,
+        "words": words,
+    }
+
+
 def size_of(utterance: Utterance) -> int:
     """About how many bytes it takes as JSON."""
     return 4 * len(utterance.text) + 4 * sum(len(word.text) + 8 for word in utterance.words)

@@ -67,9 +67,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class BrokenOff:
-    """A session that broke off by the vendor's fault; `fault` names it."""
+    """A session that broke off by the vendor's fault, or, `is_too_fast`, because audio was sent
+    faster than the vendor takes it; `fault` names it."""
 
     fault: str
+    is_too_fast: bool = False
 
 
 SpeechEvent = Utterance | Ended | BrokenOff

@@ -23,7 +23,7 @@ from service.ledger.entities import (
     Wallet,
     WalletFrozen,
 )
-from service.ledger.limits import DailyLimitReached
+from service.ledger.limits import DailyLimitReached, LossLimitReached, UserLimits
 from service.ledger.lots import LotKind
 from service.ledger.movements import begin_closing, freeze, grant
 from service.ledger.operations import Proposal
@@ -258,6 +258,19 @@ def test_the_days_limit_refuses_in_its_own_words_what_the_balance_would_pay() ->
         "required": 0.02,
         "resetsAt": "2026-09-22T00:00:00.000Z",
     }
+    assert world.items() == before
+
+
+def test_who_has_cost_the_house_enough_today_extends_nothing() -> None:
+    limits = UserLimits(max_loss_per_day=20)
+    world = small(replacements={SpeechProvider: Vendor(), UserLimits: limits})
+    broken, session = opened(world), opened(world)
+    job, seconds = live(world).extend(session.job, session.seconds)
+    live(world).lose(broken.job, "vendor_fault", 120)
+    assert world.wallet().loss_today == 20
+    before = world.items()
+    with pytest.raises(LossLimitReached):
+        live(world).extend(job, session.seconds + seconds)
     assert world.items() == before
 
 

@@ -7,6 +7,9 @@ from service.catalog.pricing import Flat, Metered, Rate, Terms
 from service.live.entities import MIN_SECONDS
 from service.live.slices import (
     BURST_SECONDS,
+    FRAMES,
+    FRAMES_A_SECOND,
+    FrameLimit,
     Meter,
     affordable_seconds,
     charged_seconds,
@@ -117,3 +120,11 @@ def test_never_more_is_charged_than_was_relayed_or_the_vendor_reports(
 
 def test_without_a_report_our_own_count_decides() -> None:
     assert charged_seconds(7, None, has_words=True) == (7, "")
+
+
+def test_frames_may_come_as_often_as_a_browser_has_them_and_at_once_after_a_pause() -> None:
+    limit = FrameLimit(100.0)
+    assert all(limit.take(100.0 + at / 375) for at in range(10_000))
+    late = 100.0 + 10_000 / 375 + 600.0
+    assert [limit.take(late) for _ in range(FRAMES + 1)] == [True] * FRAMES + [False]
+    assert [limit.take(late + 1) for _ in range(FRAMES_A_SECOND + 1)][-2:] == [True, False]

@@ -61,6 +61,13 @@ class LiveSessions:
             self._all[session_id] = grown
             return grown
 
+    def ahead(self, session_id: str) -> float:
+        """By how many seconds its audio is ahead of the time in which it is spoken."""
+        now = self._clock.monotonic()
+        with self._guard:
+            found = self._all[session_id]
+        return found.audio_seconds - (now - found.began)
+
     def is_too_long(self, session_id: str) -> bool:
         """Whether its token allows no more of it."""
         now = self._clock.monotonic()

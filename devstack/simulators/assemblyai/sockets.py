@@ -25,7 +25,10 @@ from devstack.simulators.assemblyai.tokens import numbers_of
 from devstack.simulators.faults import Fault, FaultBoard
 
 STREAM_FAULTS = frozenset(
-    {"status", "refused", "busy", "cut", "stall", "error-event", "zero-duration", "no-duration"}
+    {
+        *("status", "refused", "busy", "cut", "stall", "error-event", "too-fast"),
+        *("zero-duration", "no-duration"),
+    }
 )
 TOKEN_FAULTS = frozenset({"status", "lost-answer", "no-token"})
 PATH = "/assemblyai/v3/ws"
@@ -33,6 +36,8 @@ TOKEN_PATH = "/assemblyai/v3/token"
 _RATES = range(8000, 48_001)
 _ENCODINGS = ("pcm_s16le", "pcm_mulaw")
 _MAX_CHUNK_SECONDS = 1
+# How much audio may come ahead of the time in which it is spoken. AssemblyAI does not say how much.
+_MAX_AHEAD_SECONDS = 20
 _STOP_SECONDS = 2.0
 _TICK_SECONDS = 0.05
 
@@ -236,13 +241,20 @@ class _Talk:
         return fault is not None and fault.kind == "stall" and seconds >= fault.seconds
 
     async def _meets_fault(self, seconds: int) -> bool:
-        """`cut` and `error-event` come after `seconds` of audio."""
+        """`cut`, `too-fast` and `error-event` come after `seconds` of audio; and audio can come too
+        fast by itself."""
         fault = self._terms.fault
+        if self._sessions.ahead(self._id) > _MAX_AHEAD_SECONDS:
+            await self._close_too_fast()
+            return True
         if fault is None or seconds < fault.seconds:
             return False
         if fault.kind == "cut":
             self._sessions.end(self._id, "cut")
             self._connection.transport.abort()
+            return True
+        if fault.kind == "too-fast":
+            await self._close_too_fast()
             return True
         if fault.kind == "error-event":
             self._sessions.end(self._id, "error")
@@ -251,6 +263,10 @@ class _Talk:
             await self._connection.close(3005, "Server error")
             return True
         return False
+
+    async def _close_too_fast(self) -> None:
+        self._sessions.end(self._id, "too_fast")
+        await self._connection.close(3007, "Audio sent faster than real time")
 
     async def _is_over(self, message: str) -> bool:
         if _type_of(message) != "Terminate":

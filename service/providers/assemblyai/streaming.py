@@ -48,6 +48,8 @@ MAX_SECONDS = 7 * 24 * 3600
 ENGLISH, SEVERAL = "universal-streaming-english", "universal-streaming-multilingual"
 # 1008: key, account or too many sessions; 3009: too many sessions; 4002: balance.
 _BUSY_CODES = {3009}
+# Chunks that are too short or too long, which this client never sends, or too much audio at once.
+TOO_FAST_CODE = 3007
 _BUSY_WORDS = "too many"
 
 
@@ -195,7 +197,7 @@ class AssemblyAiStream:
             except ConnectionClosed as error:
                 code = error.rcvd.code if error.rcvd else 1006
                 self._report(self._job_id, str(code), error.rcvd.reason if error.rcvd else "")
-                yield BrokenOff(f"closed_{code}")
+                yield BrokenOff(f"closed_{code}", is_too_fast=code == TOO_FAST_CODE)
                 return
             match message.get("type"):
                 case "Turn":
@@ -208,7 +210,7 @@ class AssemblyAiStream:
                 case "Error":
                     code = _whole(message.get("error_code"), 10_000) or 0
                     self._report(self._job_id, str(code), str(message.get("error", "")))
-                    yield BrokenOff(f"error_{code}")
+                    yield BrokenOff(f"error_{code}", is_too_fast=code == TOO_FAST_CODE)
                     return
 
     async def close(self) -> None:

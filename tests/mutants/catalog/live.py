@@ -45,6 +45,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "pass",
     ),
     mutant(
+        "extension-beyond-what-the-house-may-lose",
+        EXTENSIONS,
+        "jobs.extensions:ExtensionTerms.affordable",
+        "check_loss(W, T, L)",
+        "pass",
+    ),
+    mutant(
+        "frames-without-number",
+        RELAY,
+        "live.sessions:Session._listen",
+        "not self._frames.take(self._clock.monotonic())",
+        "False",
+    ),
+    mutant(
         "extension-beyond-the-balance",
         SLICES,
         "live.slices:affordable_seconds",

@@ -71,7 +71,7 @@ def test_another_key_and_no_server_are_no_session(sockets: SpeechSockets) -> Non
     assert refused(speech("ws://127.0.0.1:1/assemblyai")) is RejectionReason.UNAVAILABLE
 
 
-@pytest.mark.parametrize("fault", ["cut", "error-event"])
+@pytest.mark.parametrize("fault", ["cut", "error-event", "too-fast"])
 def test_a_session_that_breaks_off_says_so_once(sockets: SpeechSockets, fault: str) -> None:
     assert sockets.faults is not None
     sockets.faults.arm("assemblyai", "stream", fault, 1, 1.0)
@@ -83,6 +83,17 @@ def test_a_session_that_breaks_off_says_so_once(sockets: SpeechSockets, fault: s
 
     (event,) = asyncio.run(talk())
     assert isinstance(event, BrokenOff)
+    assert event.is_too_fast == (fault == "too-fast")
+
+
+def test_audio_far_ahead_of_its_time_ends_the_session(sockets: SpeechSockets) -> None:
+    async def talk() -> list[object]:
+        stream = await speech(f"ws://127.0.0.1:{sockets.port}/assemblyai").open(REQUEST)
+        for _ in range(22):
+            await stream.send(b"\0" * 8000)
+        return [event async for event in stream.events()]
+
+    assert asyncio.run(talk())[-1] == BrokenOff("closed_3007", is_too_fast=True)
 
 
 @pytest.mark.parametrize(
