@@ -106,12 +106,16 @@ class Subscribing(BillingSite):
         return found
 
     def change(
-        self, subscription_id: str, price_id: str, proration: str = "always_invoice"
+        self,
+        subscription_id: str,
+        price_id: str,
+        proration: str = "always_invoice",
+        quantity: int = 1,
     ) -> None:
-        """To another price, with credit for the time that is left of the period."""
+        """To another price or quantity, with credit for the time that is left of the period."""
         item = self.at_stripe(subscription_id)["items"]["data"][0]["id"]
         params: Any = {
-            "items": [{"id": item, "price": price_id}],
+            "items": [{"id": item, "price": price_id, "quantity": quantity}],
             "proration_behavior": proration,
         }
         self.account.client().v1.subscriptions.update(subscription_id, params)

@@ -221,3 +221,23 @@ def test_credit_of_a_change_that_was_declined_pays_for_no_credits(
         again = purchase(site, again.payment_id)
         assert (again.unfunded_cents, again.clawed_back) == (0, 0)
     assert_sound(site)
+
+
+@pytest.mark.protocol("plan-changes")
+@pytest.mark.parametrize("seed", range(2))
+def test_no_quantity_brings_a_plans_credits_more_than_once(seed: int) -> None:
+    """Whoever pays for three has one plan; changing to one again returns what two have cost."""
+    site, chosen = Subscribing(interval="day", lower=True), random.Random(seed)
+    delivered: set[str] = set()
+    subscription, _ = at_noon(site, delivered)
+    for _ in range(6):
+        price_id = chosen.choice((site.price_id, site.lower_price_id))
+        behavior = chosen.choice(("always_invoice", "create_prorations"))
+        site.change(subscription, price_id, behavior, chosen.randint(1, 3))
+        site.pass_days(0.05)
+        deliver_new(site, delivered)
+        assert sum(site.credits()) <= UP
+    for each in purchases(site):
+        dearest = each.worth_cents * CREDITS * SCALE // 900
+        assert each.granted <= dearest + 1
+    assert_sound(site)
