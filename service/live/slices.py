@@ -98,8 +98,10 @@ class FrameLimit:
         """Whether one more may come."""
         self.left = min(FRAMES, self.left + (now - self.at) * FRAMES_A_SECOND)
         self.at = now
+        if self.left < 1:
+            return False
         self.left -= 1
-        return self.left >= 0
+        return True
 
 
 def charged_seconds(relayed: int, ended: Ended | None, *, has_words: bool) -> tuple[int, str]:

@@ -127,4 +127,5 @@ def test_frames_may_come_as_often_as_a_browser_has_them_and_at_once_after_a_paus
     assert all(limit.take(100.0 + at / 375) for at in range(10_000))
     late = 100.0 + 10_000 / 375 + 600.0
     assert [limit.take(late) for _ in range(FRAMES + 1)] == [True] * FRAMES + [False]
-    assert [limit.take(late + 1) for _ in range(FRAMES_A_SECOND + 1)][-2:] == [True, False]
+    taken = sum(limit.take(late + 1) for _ in range(2 * FRAMES_A_SECOND))
+    assert FRAMES_A_SECOND - 1 <= taken <= FRAMES_A_SECOND

@@ -53,9 +53,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "frames-without-number",
-        RELAY,
-        "live.sessions:Session._listen",
-        "not self._frames.take(self._clock.monotonic())",
+        "tests/live/test_too_fast.py",
+        "live.slices:FrameLimit.take",
+        "self.left < 1",
         "False",
     ),
     mutant(
