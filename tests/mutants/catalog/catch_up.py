@@ -49,7 +49,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "paid-steps-are-no-loss",
         MONEY,
         "catch_up.calling:Maker._failed",
-        "not used.usage",
+        "not any(used.usage.values())",
         "True",
     ),
     mutant(

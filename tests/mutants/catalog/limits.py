@@ -54,7 +54,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "one-more-at-the-limit-of-loss",
         LOSSES,
-        "ledger.limits:check_limits",
+        "ledger.limits:check_loss",
         "0 < limits.max_loss_per_day <= L",
         "0 < limits.max_loss_per_day < L",
     ),
