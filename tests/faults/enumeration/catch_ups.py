@@ -22,6 +22,7 @@ from service.providers.base import (
 )
 from service.providers.generation import Complete, FinishReason, Message, Output, TokenUsage
 from service.text.runs import Run as CallRun
+from service.uploads.entities import Facts, UploadKind, UploadSource
 from tests.doubles.service_harness import ServiceHarness
 from tests.faults.enumeration.run import Run
 from tests.faults.enumeration.texts import Book
@@ -29,6 +30,8 @@ from tests.faults.library.effects import Kind, Reported
 from tests.simulation.checks import plain, require
 
 QUERY_SECONDS = 8.0
+UPLOAD = "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
+UPLOAD_SECONDS = 90
 SETTINGS: dict[str, Any] = {"twitch_credentials_secret_name": "twitch"}
 FOUND = FoundBroadcast(
     Broadcast("LighthouseTV", "Harbour", "https://www.twitch.tv/videos/7", video_id="7")
@@ -70,12 +73,31 @@ class BroadcastDoor:
         return self.run.meet(self.name, Kind.QUERY, "find the broadcast", send, respond)
 
 
+class Files:
+    """Implements `Uploads.source`: one recording, whose link is another each time."""
+
+    links = 0
+
+    def source(self, user_id: str, upload_id: str, kind: UploadKind) -> UploadSource:
+        del user_id, upload_id
+        self.links += 1
+        url = f"https://files.example.com/talk-{UPLOAD_SECONDS}s.mp3?signature={self.links}"
+        return UploadSource(
+            url, kind, "audio/mpeg", 1000, Facts(milliseconds=UPLOAD_SECONDS * 1000)
+        )
+
+    def address(self, user_id: str, upload_id: str) -> str:
+        del user_id, upload_id
+        return f"https://files.example.com/talk-{UPLOAD_SECONDS}s.mp3"
+
+
 def begin(
-    process: ServiceHarness, who: Principal, device: str, transcript_id: str, key: str | None
+    process: ServiceHarness, who: Principal, device: str, words_id: str, key: str | None
 ) -> Submission:
-    """As the route does. Raises what it raises."""
+    """As the route does, of a transcript or of an upload. Raises what it raises."""
     work: Any = process.operations.call(CATCH_UP)
-    fields = work.form.schema().load({"videoId": "7", "transcriptId": transcript_id})
+    name = "uploadId" if words_id == UPLOAD else "transcriptId"
+    fields = work.form.schema().load({"videoId": "7", name: words_id})
     catch_ups = process.parts.get(CatchUps)
     begun = catch_ups.begin(NewCatchUp(who, device, work.form.read(who, fields), key))
     if isinstance(begun, CallRun):
@@ -95,6 +117,7 @@ class CatchUpVerdict:
     steps: int
     content: Mapping[str, Any]
     was_disturbed: bool
+    is_of_upload: bool
 
     def check(self) -> None:
         """Raises `Violation`."""
@@ -105,7 +128,8 @@ class CatchUpVerdict:
         require(once, f"{self.job_id} took a step twice")
         if plain(self.job["status"]) == "SUCCEEDED":
             require(self._is_whole, f"{self.job_id} is charged for a part")
-            require(captured == self._used, f"{self.job_id} captured {captured} of {self._used}")
+            used = self._used_by("", UPLOAD_SECONDS if self.is_of_upload else 0)
+            require(captured == used, f"{self.job_id} captured {captured} of {used}")
             require(loss == 0, f"{self.job_id} is charged and lost")
             self._delivered()
             return
@@ -121,7 +145,10 @@ class CatchUpVerdict:
         if failure == Failure.INTERRUPTED and "result" not in self.job:
             require(loss == 0, f"{self.job_id} has lost {loss} by nothing")
             return
-        require(loss == self._used_by(failure), f"{self.job_id} lost {loss} of {self._used}")
+        # Whether a recording was taken whose request got no response, no one may ever know.
+        audio = (0, UPLOAD_SECONDS) if self.is_of_upload else (0,)
+        possible = {self._used_by(failure, seconds) for seconds in audio}
+        require(loss in possible, f"{self.job_id} lost {loss}, not {possible}")
         if failure == Failure.INTERRUPTED and self._is_whole:
             self._delivered()
 
@@ -135,17 +162,14 @@ class CatchUpVerdict:
         whole = [end for end in ends if isinstance(end, Complete) and not end.cut_by_us]
         return len(whole) == len(ends) == self.steps
 
-    @property
-    def _used(self) -> Amount:
-        return self._used_by("")
-
-    def _used_by(self, failure: str) -> Amount:
-        """What the vendor reports of each step, or else our own count of what it wrote; of one that
-        is cancelled before it wrote, what it read."""
+    def _used_by(self, failure: str, seconds: int) -> Amount:
+        """So many seconds of a recording, and what the vendor reports of each step, or else our own
+        count of what it wrote; of one that is cancelled before it wrote, what it read."""
         is_cancelled = failure == Failure.CANCELLED
         counts = [_count(call, is_cancelled=is_cancelled) for call in self.calls]
         given, written = (sum(each) for each in zip((0, 0), *counts, strict=True))
-        return -(-(2 * given + 8 * written) // 1000)
+        # In sixtieths of a millionth, since a minute costs a hundredth.
+        return -(-(60 * (2 * given + 8 * written) + 10_000 * seconds) // 60_000)
 
 
 _AMOUNTS = ("captured", "houseLoss")

@@ -16,7 +16,7 @@ from service.promo_codes.entities import NewPromoCode
 from service.promo_codes.operations import PromoCodes
 from service.sessions.ceilings import Ceiling, new_write, sealed
 from tests.doubles.service_harness import HOUR, MAC_KEY, ServiceHarness
-from tests.faults.enumeration.catch_ups import MERGED, STEP
+from tests.faults.enumeration.catch_ups import MERGED, STEP, UPLOAD
 from tests.faults.enumeration.stage import DEVICE, FAILING_IMAGE, LENT, USER, Habits, Scenario
 from tests.faults.enumeration.texts import BROKEN, LONG, LYING, REFUSED, SILENT, WHOLE
 from tests.faults.enumeration.works import (
@@ -286,6 +286,10 @@ def _caught_up_and_repeated(scenario: Scenario) -> None:
     catch_up(scenario, KEY, step="retry")
 
 
+def _upload_caught_up(scenario: Scenario) -> None:
+    catch_up(scenario, words_id=UPLOAD)
+
+
 MAIN = Flow("delivered", _once)
 FLOWS = (
     MAIN,
@@ -345,6 +349,7 @@ FLOWS = (
     Flow("transcription-failed", _transcribed_in_vain, habits=RECORDED),
     Flow("catch-up-merged", _caught_up, _much_transcribed_before, LONG_CAUGHT_UP),
     Flow("catch-up", _caught_up, _transcribed_before, CAUGHT_UP),
+    Flow("catch-up-of-upload", _upload_caught_up, habits=CAUGHT_UP),
     Flow("catch-up-repeated", _caught_up_and_repeated, _transcribed_before, CAUGHT_UP, keyed=True),
     Flow("block", _block_bought, habits=Habits(blocks=True, callbacks=True), keyed=True),
 )

@@ -57,6 +57,11 @@ class Recordings:
             name = path.rpartition("/")[2]
             return _reply(self._vendor.page() if name == "transcript" else self._vendor.query(name))
 
+    def delete(self, headers: Mapping[str, str], url: str) -> Reply:
+        path = urlsplit(url).path
+        with _CONTEXTS.test_request_context(path, method="DELETE", headers=dict(headers)):
+            return _reply(self._vendor.delete(path.rpartition("/")[2]))
+
     def tasks(self) -> list[dict[str, Any]]:
         if "_vendor" not in self.__dict__:
             return []
@@ -96,6 +101,14 @@ class RecordingsDoor:
         if is_empty or reply.body == _UNSEEN:
             self._note()
         return reply
+
+    def delete(
+        self, url: str, headers: Mapping[str, str], until: float, max_bytes: int = 0
+    ) -> Reply:
+        def send() -> Reply:
+            return self._vendor.delete(headers, url)
+
+        return self._run.meet(self.name, Kind.QUERY, "delete", send, self._responder(until))
 
     def _responder(self, until: float) -> Callable[[Reported], Reply]:
         def respond(reported: Reported) -> Reply:

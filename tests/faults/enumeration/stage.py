@@ -29,6 +29,7 @@ from service.providers.kling.client import Kling, KlingDefaults
 from service.providers.kling.credentials import KlingCredentials, KlingKeys
 from service.providers.speech import SpeechTokens
 from service.text.feature import Starter
+from service.uploads.operations import Uploads
 from service.users.entities import LinkedIdentity
 from service.users.linking import Identities
 from tests.doubles.clock import FakeClock
@@ -308,6 +309,7 @@ class Scenario:
             found[TextProviders] = TextProviders().adding(self.texts)
             found[BroadcastProvider] = catch_ups.BroadcastDoor(self.run, self.clock)
             found[CatchUpStarter] = CatchUpStarter(at_once)
+            found[Uploads] = catch_ups.Files()
         return found
 
     def _note_not_found(self) -> None:

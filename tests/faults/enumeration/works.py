@@ -85,12 +85,17 @@ def buy_block(scenario: Scenario, key: str | None = None, step: str = "buy") -> 
     scenario.run.step(step, lambda: _buy_block(scenario, sent))
 
 
-def catch_up(scenario: Scenario, key: str | None = None, step: str = "catch up") -> None:
-    """A client's request for a catch-up of the first job, whatever comes of it."""
-    sent = SentRequest(step, key, "", NumberedIds(scenario.begun))
+def catch_up(
+    scenario: Scenario,
+    key: str | None = None,
+    step: str = "catch up",
+    words_id: str = FIRST_JOB,
+) -> None:
+    """A client's request for a catch-up of the first job, or of an upload, whatever comes of it."""
+    sent = SentRequest(step, key, words_id, NumberedIds(scenario.begun))
     scenario.sent.append(sent)
     if key is not None:
-        scenario.run.others[Meanwhile.TWIN] = lambda: catch_up(scenario, key, "twin")
+        scenario.run.others[Meanwhile.TWIN] = lambda: catch_up(scenario, key, "twin", words_id)
     scenario.run.step(step, lambda: _catch_up(scenario, sent))
 
 
@@ -165,7 +170,7 @@ def _catch_up(scenario: Scenario, sent: SentRequest) -> None:
     process = scenario.process(sent.ids)
     _let_others_end(scenario, process, sent)
     try:
-        sent.response = catch_ups.begin(process, ANN, DEVICE, FIRST_JOB, sent.key)
+        sent.response = catch_ups.begin(process, ANN, DEVICE, sent.image, sent.key)
     except Exception as error:
         sent.response = error
 
@@ -258,6 +263,7 @@ class WorkVerdict:
             len(self._scenario.habits.steps),
             reader.operations.content(reader.job(job_id)),
             bool(self._scenario.run.met),
+            "uploadId" in job["payload"]["M"],
         ).check()
 
     def _failed(self, job_id: str, failure: str, book: Book | None, loss: Amount) -> None:
