@@ -30,7 +30,9 @@ PAIRS = 60
 ONE_IN = 4
 ONE_IN_OF_OTHER_WORK = 6
 OTHER_WORK = [
-    each for each in FLOWS if each.habits.text or each.habits.recordings or each.habits.blocks
+    each
+    for each in FLOWS
+    if each.habits.text or each.habits.recordings or each.habits.blocks or each.habits.live
 ]
 ON_DYNAMODB = 40
 

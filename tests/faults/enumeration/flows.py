@@ -25,6 +25,7 @@ from tests.faults.enumeration.works import (
     buy_block,
     call_back,
     catch_up,
+    talk,
     transcribe,
     write,
 )
@@ -351,6 +352,7 @@ FLOWS = (
     Flow("catch-up", _caught_up, _transcribed_before, CAUGHT_UP),
     Flow("catch-up-of-upload", _upload_caught_up, habits=CAUGHT_UP),
     Flow("catch-up-repeated", _caught_up_and_repeated, _transcribed_before, CAUGHT_UP, keyed=True),
+    Flow("live", talk, habits=Habits(live=True, callbacks=True)),
     Flow("block", _block_bought, habits=Habits(blocks=True, callbacks=True), keyed=True),
 )
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from service.catalog.entities import LIVE_BLOCK
+from service.catalog.entities import LIVE_BLOCK, LIVE_TRANSCRIPTION
 from service.catch_up.entities import CATCH_UP
 from service.core.amounts import Amount, amount_of
 from service.core.errors import Unavailable
@@ -26,7 +26,7 @@ from service.transcription.entities import NewTranscription, TranscriptionBody
 from service.transcription.operations import Transcriptions
 from tests.doubles.memory_client import memory_client
 from tests.doubles.service_harness import ServiceHarness
-from tests.faults.enumeration import blocks, catch_ups
+from tests.faults.enumeration import blocks, catch_ups, live_sessions
 from tests.faults.enumeration.recordings import job_of
 from tests.faults.enumeration.stage import (
     DEVICE,
@@ -97,6 +97,13 @@ def catch_up(
     if key is not None:
         scenario.run.others[Meanwhile.TWIN] = lambda: catch_up(scenario, key, "twin", words_id)
     scenario.run.step(step, lambda: _catch_up(scenario, sent))
+
+
+def talk(scenario: Scenario) -> None:
+    """A live session, whatever comes of it."""
+    sent = SentRequest("talk", None, "", NumberedIds(scenario.begun))
+    scenario.sent.append(sent)
+    scenario.run.step("talk", lambda: _talk(scenario, sent))
 
 
 def call_back(scenario: Scenario) -> None:
@@ -175,6 +182,13 @@ def _catch_up(scenario: Scenario, sent: SentRequest) -> None:
         sent.response = error
 
 
+def _talk(scenario: Scenario, sent: SentRequest) -> None:
+    try:
+        live_sessions.talk(scenario.process(sent.ids), scenario.speech, ANN, DEVICE)
+    except Exception as error:
+        sent.response = error
+
+
 def _transcribe(scenario: Scenario, sent: SentRequest) -> None:
     body = TranscriptionBody(sent.image, MINUTES)
     new = NewTranscription(ANN, DEVICE, body, sent.key)
@@ -221,6 +235,8 @@ class WorkVerdict:
             self._text(job_id, job)
         elif plain(job["operation"]) == CATCH_UP:
             self._catch_up(job_id, job)
+        elif plain(job["operation"]) == LIVE_TRANSCRIPTION:
+            self._live(job_id, job)
         elif plain(job["operation"]) == LIVE_BLOCK:
             blocks.check(job_id, job, self._scenario.tokens)
         else:
@@ -253,6 +269,14 @@ class WorkVerdict:
         self._failed(job_id, str(plain(job.get("error"))), book, loss)
         if loss and book is not None and book.text:
             self._delivered(job_id, book.text)
+
+    def _live(self, job_id: str, job: Mapping[str, Any]) -> None:
+        disturbed = bool(self._scenario.run.met)
+        live_sessions.check(job_id, job, self._scenario.speech, was_disturbed=disturbed)
+        if plain(job["status"]) == "SUCCEEDED":
+            found = self._reader().parts.get(Transcriptions).get(USER, job_id).transcript
+            text = found.text if found is not None else ""
+            require("word0" in text, f"{job_id} delivers {text!r}")
 
     def _catch_up(self, job_id: str, job: Mapping[str, Any]) -> None:
         reader = self._reader()
@@ -328,6 +352,7 @@ class WorkVerdict:
         options = {
             **(RECORDINGS_ON if habits.recordings else {}),
             **(catch_ups.SETTINGS if habits.steps else {}),
+            **(live_sessions.SETTINGS if habits.live else {}),
         }
         return ServiceHarness(
             None,
