@@ -162,7 +162,7 @@ mutants: $(VENV)/test ## break the code that moves credits, one named change at 
 	@$(RUN) -m tests.mutants $(MUTANT)
 
 .PHONY: drain
-drain: $(VENV)/test ## replace web and worker under load behind a balancer; no request may fail (REPLACEMENTS=100 ARGUMENTS=--containers)
+drain: $(VENV)/test ## replace web, relay and worker under load behind a balancer; no request may fail, no stream or socket be lost (REPLACEMENTS=100 ARGUMENTS=--containers)
 	@$(RUN) -m tests.drain --replacements $(or $(REPLACEMENTS),100) $(ARGUMENTS)
 
 .PHONY: check-container

@@ -98,6 +98,7 @@ def stack_environment(
         "SESSION_COOKIE_SECURE": "false",
         **(_operators(ports) | _uploads(ports)),
         "DRAIN_SECONDS": "0",
+        "LIVE_LEAVE_SECONDS": "0",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",

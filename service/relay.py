@@ -17,8 +17,8 @@ from service.live.settings import LiveSettings
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT, ends its sessions and settles them. 0 when it was stopped, 1
-    when it could not start."""
+    """Runs until SIGTERM or SIGINT, leaves, ends its sessions and settles them; a second signal
+    ends the leaving. 0 when it was stopped, 1 when it could not start."""
     try:
         settings = load_settings()
         configure(settings.core.log_level, settings.core.log_format)
@@ -40,10 +40,14 @@ def main() -> int:
 
 
 async def _serve(relay: Relay, settings: LiveSettings) -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    stop, at_once, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+    def end() -> None:
+        (at_once if stop.is_set() else stop).set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await relay.run(settings.live_host, settings.live_port, stop)
+        loop.add_signal_handler(number, end)
+    await relay.run(settings.live_host, settings.live_port, stop, at_once)
 
 
 if __name__ == "__main__":

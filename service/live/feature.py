@@ -116,6 +116,7 @@ def relay_of(parts: Parts) -> Relay:
             settings.live_connections,
             settings.user_live_connections,
             settings.live_threads,
+            settings.live_leave_seconds,
             settings.live_drain_seconds,
         ),
         SessionLimits(

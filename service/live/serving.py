@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -68,12 +68,13 @@ INTERNAL_ERROR = "INTERNAL_ERROR"
 
 @dataclass(frozen=True)
 class RelayLimits:
-    """How many sessions there may be at once, and how many of one user; how long the process may
-    take to settle them when it ends."""
+    """How many sessions there may be at once, and how many of one user; how long the process goes
+    on when it is to end, and how long it may then take to settle them."""
 
     sessions: int
     sessions_of_user: int
     threads: int
+    leave_seconds: float
     drain_seconds: float
 
 
@@ -106,6 +107,7 @@ class Relay:
         self._waiting = Waiting(limits.sessions)
         self._sessions: set[Session] = set()
         self._handling = 0
+        self._is_leaving = False
         self._is_draining = False
         self._was_ready = False
 
@@ -141,21 +143,31 @@ class Relay:
             logger=_silent_logger(),
         )
 
-    async def run(self, host: str, port: int, stop: asyncio.Event) -> None:
-        """Serves until `stop` is set; then ends each session, with a code that says to connect
-        again, and returns once all of them are settled, or time is up."""
+    async def run(self, host: str, port: int, stop: asyncio.Event, at_once: asyncio.Event) -> None:
+        """Serves until `stop` is set, and leaves; then ends each session, with a code that says to
+        connect again, and returns once all of them are settled, or time is up."""
         server = await self.start(host, port)
         log.info("relay_started", port=port)
         await stop.wait()
+        await self.leave(at_once)
         await self.drain()
         server.close()
         await server.wait_closed()
         self._pool.shutdown(wait=False)
         log.info("relay_stopped")
 
+    async def leave(self, at_once: asyncio.Event) -> None:
+        """Goes on for a while, but not ready any more, so that balancers send elsewhere what comes
+        next: a client that connects again must not come back to this process. Shorter once
+        `at_once` is set."""
+        self._is_leaving = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.leave_seconds):
+                await at_once.wait()
+
     async def drain(self) -> None:
         """Ends the sessions, and waits for their settlement."""
-        self._is_draining = True
+        self._is_leaving = self._is_draining = True
         until = self._clock.monotonic() + self._limits.drain_seconds
         while self._handling and self._clock.monotonic() < until:
             for session in list(self._sessions):
@@ -183,10 +195,10 @@ class Relay:
         return None
 
     async def _readiness(self) -> Response:
-        """As of the web process: ready from the first contact with the table until it drains."""
+        """As of the web process: ready from the first contact with the table until it leaves."""
         if not self._was_ready:
             self._was_ready = await self._in_thread(self._is_table_there)
-        if self._was_ready and not self._is_draining:
+        if self._was_ready and not self._is_leaving:
             return _json(HTTPStatus.OK, {"success": True, "data": {"status": "ready"}})
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, _error("NOT_READY", "Not ready."))
 

@@ -48,8 +48,12 @@ class LiveSettings(Section):
         60.0, "how long after the end of what is held its relay may still store and settle it"
     )
     live_threads: int = setting(16, "threads of one relay that call the table")
+    live_leave_seconds: float = setting(
+        15.0,
+        "how long a relay that ends goes on, no longer ready, so that balancers leave",
+    )
     live_drain_seconds: float = setting(
-        20.0, "how long a relay that ends may take to settle its sessions"
+        20.0, "how long a relay may then take to end and settle its sessions"
     )
 
     def rules(self, settings: Sections) -> Iterator[str]:

@@ -174,7 +174,7 @@ def _serve(pipe: Connection, vendor_port: int, sessions: int) -> None:
         NoMetrics(),
         (),
         (),
-        RelayLimits(sessions + 10, 3, 16, 10.0),
+        RelayLimits(sessions + 10, 3, 16, 0.0, 10.0),
         SessionLimits(3600, 30.0, 60.0),
     )
     with open(os.devnull, "w") as nowhere:

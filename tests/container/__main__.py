@@ -115,12 +115,13 @@ def _check_replacing(engine: Engine, report: Report) -> None:
     try:
         outcome = replaced(engine)
     except Unavailable as reason:
-        report.say(f"       replacing web and worker under load is not tried, for {reason}.")
+        report.say(f"       replacing web, relay and worker under load is not tried, for {reason}.")
         if required():
-            report.add("replacing web and worker under load", [str(reason)])
+            report.add("replacing web, relay and worker under load", [str(reason)])
         return
     report.add(
-        f"replacing web and worker under load ({outcome.requests} requests)", list(outcome.faults)
+        f"replacing web, relay and worker under load ({outcome.requests} requests)",
+        list(outcome.faults),
     )
     report.figure(f"{outcome.replacements} replacements in {outcome.seconds:.0f} s")
 

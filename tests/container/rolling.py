@@ -3,10 +3,11 @@
 from tests.container.engine import Engine, Unavailable
 from tests.drain.balancer import haproxy
 from tests.drain.containers import Containers
-from tests.drain.rehearsal import Outcome, Plan, rehearse
+from tests.drain.outcome import Outcome, Plan
+from tests.drain.rehearsal import rehearse
 
-# Four replacements of web and worker; all jobs end by callback, or the slowest would take a minute.
-_PLAN = Plan(deployments=2, size=2, clients=4, seconds=300, dropped_callbacks=0)
+# Two replacements of each; all videos end by callback, or the slowest would take a minute.
+_PLAN = Plan(deployments=2, size=1, clients=3, seconds=300, dropped_callbacks=0)
 
 
 def replaced(engine: Engine) -> Outcome:

@@ -14,7 +14,8 @@ from tests.container.engine import PRODUCTION, CheckFailed, Unavailable, provide
 from tests.container.images import build, provide_base
 from tests.drain.balancer import haproxy
 from tests.drain.containers import Containers
-from tests.drain.rehearsal import Plan, rehearse
+from tests.drain.outcome import Plan
+from tests.drain.rehearsal import rehearse
 from tests.stack.launcher import Launcher
 from tests.stack.processes import Processes
 
@@ -50,7 +51,7 @@ def _arguments() -> argparse.Namespace:
         help="of the production image, not processes of this checkout",
     )
     parser.add_argument(
-        "--replacements", type=int, default=100, help="of web and worker (%(default)s)"
+        "--replacements", type=int, default=100, help="of web, relay and worker (%(default)s)"
     )
     parser.add_argument(
         "--size", type=int, default=4, help="so many of each are replaced at once (%(default)s)"
@@ -59,7 +60,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--drain-seconds", type=float, default=2, help="more on a crowded machine (%(default)s)"
     )
-    parser.add_argument("--clients", type=int, default=12)
+    parser.add_argument(
+        "--clients",
+        type=int,
+        default=6,
+        help="for videos; as many read texts, and as many speak (%(default)s)",
+    )
     parser.add_argument(
         "--seconds", type=float, default=3600, help="begin no deployment after that (%(default)s)"
     )

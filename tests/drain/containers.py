@@ -1,6 +1,6 @@
-"""Web and worker as containers of the production image, each as the service's template describes
-its task, and stopped as a platform stops it: SIGTERM, and SIGKILL when the template's stop time-out
-is over."""
+"""Web, relay and worker as containers of the production image, each as the service's template
+describes its task, and stopped as a platform stops it: SIGTERM, and SIGKILL when the template's
+stop time-out is over."""
 
 import itertools
 import secrets
@@ -17,7 +17,7 @@ from tests.container.task import Task, described
 from tests.stack.launcher import Replaceable
 from tests.stack.processes import LOG_LINES
 
-_TASKS = {"web": "WebTask", "worker": "WorkerTask"}
+_TASKS = {"web": "WebTask", "worker": "WorkerTask", "relay": "RelayTask"}
 _SWEEP_SECONDS = 120.0
 _TAIL_LINES = "30"
 

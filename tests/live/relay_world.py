@@ -238,6 +238,7 @@ def make_world(sockets: SpeechSockets, **options: Any) -> RelayWorld:
             "sessions": 50,
             "sessions_of_user": 3,
             "threads": 4,
+            "leave_seconds": 1000.0,
             "drain_seconds": 1000.0,
             **options.pop("relay_limits", {}),
         }

@@ -7,11 +7,11 @@ CLEAN = "exit code 0"
 
 
 class Replaceable(Protocol):
-    """A web process or worker that runs."""
+    """A web process, worker or relay that runs."""
 
     @property
     def name(self) -> str:
-        """`web` or `worker`."""
+        """`web`, `worker` or `relay`."""
 
     def stop(self) -> str:
         """SIGTERM, and SIGKILL after its stop timeout. Nothing of it is left. Returns how it ended:
@@ -26,7 +26,7 @@ class Launcher(Protocol):
         """What it launches them as: `processes`, `containers`."""
 
     def launch(self, name: str, settings: Mapping[str, str]) -> Replaceable:
-        """Starts a `web` process or a `worker` with these settings, and returns without waiting
+        """Starts a `web`, a `worker` or a `relay` with these settings, and returns without waiting
         until it is ready."""
 
     def log(self) -> tuple[str, ...]:

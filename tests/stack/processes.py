@@ -1,4 +1,4 @@
-"""Web and worker as processes of this checkout."""
+"""Web, worker and relay as processes of this checkout."""
 
 import os
 import signal
@@ -17,9 +17,10 @@ _ABANDONED_SECONDS = 1.0
 _COMMANDS = {
     "web": (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py"),
     "worker": (sys.executable, "-m", "service.worker"),
+    "relay": (sys.executable, "-m", "service.relay"),
 }
 # The platform's stop time-out: then it kills.
-_STOP_SECONDS = {"web": 60.0, "worker": 45.0}
+_STOP_SECONDS = {"web": 60.0, "worker": 45.0, "relay": 60.0}
 
 
 class Processes:

@@ -71,13 +71,19 @@ def the_firewall_lets_a_handshake_pass(deployment: Deployment) -> Iterator[str]:
 
 def a_relay_is_let_go_at_once_and_has_time_to_settle(deployment: Deployment) -> Iterator[str]:
     """No session ends within any delay, so a long one only holds a deployment up; then the process
-    ends each with a code of its own, and settles it."""
+    waits until the balancer has left, ends each with a code of its own, and settles it."""
     relay = deployment.relay
     if relay is None:
         return
-    drain = LiveSettings().live_drain_seconds + CLOSE_SECONDS
+    settings = LiveSettings()
+    leave = settings.live_leave_seconds
+    drain = leave + settings.live_drain_seconds + CLOSE_SECONDS
     if drain >= int(relay.definition["StopTimeout"]):
         yield f"a relay needs {drain:g} s to settle, and is killed before"
+    group = deployment.service.of(GROUP)["RelayTargetGroup"]
+    noticed = int(group["HealthCheckIntervalSeconds"]) * int(group["UnhealthyThresholdCount"])
+    if noticed >= leave:
+        yield f"the balancer notices after {noticed} s that a relay leaves, which waits {leave:g} s"
     idle = int(balancer_attributes(deployment)["idle_timeout.timeout_seconds"])
     if idle <= 2 * PING_SECONDS:
         yield f"the balancer closes a silent socket after {idle} s, between two pings"
