@@ -29,9 +29,8 @@ from tests.faults.enumeration.stage import (
     USER,
     Scenario,
     SentRequest,
-    jobs_of,
 )
-from tests.faults.enumeration.tables import Items, MemoryBehind
+from tests.faults.enumeration.tables import Items, MemoryBehind, jobs_of
 from tests.faults.enumeration.works import WorkVerdict
 from tests.simulation.checks import RETRYABLE, plain, require
 from tests.simulation.invariants import REFUSED_WITH_A_JOB

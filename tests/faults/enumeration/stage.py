@@ -50,7 +50,7 @@ from tests.faults.enumeration.endpoints import KlingDoor, TableDoor
 from tests.faults.enumeration.in_place import InPlace, OneRound, at_once
 from tests.faults.enumeration.recordings import Recordings, assemblyai
 from tests.faults.enumeration.run import Run
-from tests.faults.enumeration.tables import Items, TableBehind
+from tests.faults.enumeration.tables import Items, TableBehind, jobs_of
 from tests.faults.enumeration.texts import TextDoor
 from tests.faults.enumeration.vendor import API_KEY, Vendor
 from tests.faults.library.effects import Arrives, Fault, Kind, Meanwhile
@@ -393,9 +393,3 @@ class Scenario:
             query_seconds=5.0,
             callback_secret=lambda: "",
         )
-
-
-def jobs_of(items: Items) -> dict[str, dict[str, Any]]:
-    """By their ids."""
-    jobs = (item for item in items if item["SK"]["S"].startswith("JOB#"))
-    return {job["SK"]["S"].removeprefix("JOB#"): job for job in jobs}

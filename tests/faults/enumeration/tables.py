@@ -118,6 +118,12 @@ def served(items: Items) -> Server:
     return Server(memory)
 
 
+def jobs_of(items: Items) -> dict[str, dict[str, Any]]:
+    """By their ids."""
+    jobs = (item for item in items if item["SK"]["S"].startswith("JOB#"))
+    return {job["SK"]["S"].removeprefix("JOB#"): job for job in jobs}
+
+
 def _batches(requests: list[Any]) -> Iterator[list[Any]]:
     for start in range(0, len(requests), MAX_IN_A_BATCH):
         yield requests[start : start + MAX_IN_A_BATCH]

@@ -64,6 +64,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "True",
     ),
     mutant(
+        "silence-judged-again-while-it-is-settled",
+        "tests/text/test_losses.py",
+        "text.calling:Caller.call",
+        "lambda: self._without_output(J, F, L)",
+        "lambda: self._without_output(J, F := failure_without_output(last, run.stop), "
+        "loss_of(last, F, self._work.bounds(J)))",
+    ),
+    mutant(
         "unusable-report-is-a-loss",
         CALLS,
         "text.verdicts:loss_of",
