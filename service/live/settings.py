@@ -51,6 +51,7 @@ class LiveSettings(Section):
     live_leave_seconds: float = setting(
         15.0,
         "how long a relay that ends goes on, no longer ready, so that balancers leave",
+        minimum=0,
     )
     live_drain_seconds: float = setting(
         20.0, "how long a relay may then take to end and settle its sessions"
