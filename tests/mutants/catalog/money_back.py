@@ -14,15 +14,15 @@ MUTANTS: tuple[Mutant, ...] = (
     breaks_by(
         "money-back-target",
         "loss-beyond-what-was-paid",
-        Change("billing.money_back:Loss.cents", "return min(P, S)", "return S"),
+        Change("billing.money_back:Loss.cents", "return max(0, min(P, S))", "return max(0, S)"),
         Change("billing.money_back:_part_lost", "max(0, R + D + W - P)", "0"),
     ),
     breaks(
         "credit-is-money-back",
         "credit-beyond-the-worth",
         "billing.money_back:Loss.cents",
-        "return min(P, S)",
-        "return S",
+        "return max(0, min(P, S))",
+        "return max(0, S)",
     ),
     breaks(
         "money-back-target",
