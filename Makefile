@@ -46,7 +46,7 @@ test: $(VENV)/test ## run the tests (about 8 minutes on two cores)
 	@$(PYTEST) -m 'not sample and not tools and not browser and not clients and not go'
 
 .PHONY: sample
-sample: $(VENV)/test ## run a small sample of each proof
+sample: $(VENV)/test ## run a small sample of each proof, and whole stacks of real processes
 	@$(PYTEST) -m sample $(SAMPLES)
 
 # One more than two cores: some tests wait. Files begin in the order of tests/conftest.py.

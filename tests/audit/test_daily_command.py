@@ -113,6 +113,7 @@ def uninterrupted(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.sample
 def test_what_is_killed_in_the_middle_goes_on_from_its_place(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_what_is_killed_in_the_middle_goes_on_from_its_place(
     assert "AuditViolations" not in on_segment
 
 
+@pytest.mark.sample
 def test_what_is_terminated_writes_its_place_and_the_next_goes_on_at_once(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,8 @@ from devstack.calls import call
 from devstack.ports import free_port, is_free
 from service.settings import process_environment
 
+pytestmark = pytest.mark.sample
+
 CHECKOUT = Path(__file__).parents[2]
 
 

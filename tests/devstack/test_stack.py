@@ -21,6 +21,8 @@ from devstack.welcome import welcome
 from service.core.clock import SystemClock
 from service.settings import process_environment
 
+pytestmark = pytest.mark.sample
+
 
 def configuration(**own: str) -> StackConfiguration:
     environment = {**without_settings(process_environment()), **own}

@@ -345,6 +345,7 @@ def test_the_audit_names_more_leases_than_the_budget(table: Table, client: Any) 
 PROGRAM = "tests.jobs.house_process"
 
 
+@pytest.mark.sample
 @pytest.mark.timeout(300)
 def test_four_real_processes_never_hold_more_than_the_budget_though_some_are_killed(
     client: Any, table_name: str
