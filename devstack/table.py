@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devstack.errors import LocalSetupError
-from devstack.template import DATA_TEMPLATE, table_properties
+from devstack.template import TABLE_TEMPLATE, table_properties
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -15,7 +15,7 @@ _POLL_SECONDS = 1
 _MAX_POLLS = 60
 
 
-def table_arguments(table_name: str, template: Path = DATA_TEMPLATE) -> "CreateTableInputTypeDef":
+def table_arguments(table_name: str, template: Path = TABLE_TEMPLATE) -> "CreateTableInputTypeDef":
     """The arguments of `create_table` for this template: keys, attributes, indexes and billing.
 
     Recovery, encryption and deletion protection are omitted: DynamoDB Local does not know them.
@@ -30,7 +30,9 @@ def table_arguments(table_name: str, template: Path = DATA_TEMPLATE) -> "CreateT
     }
 
 
-def create_table(client: "DynamoDBClient", table_name: str, template: Path = DATA_TEMPLATE) -> None:
+def create_table(
+    client: "DynamoDBClient", table_name: str, template: Path = TABLE_TEMPLATE
+) -> None:
     """Creates the table if it does not exist; returns when it is active and expires items as the
     template says.
 

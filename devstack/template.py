@@ -1,4 +1,4 @@
-"""Reads a CloudFormation template as plain data."""
+"""Reads a CloudFormation template, or a part of one, as plain data."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ except ImportError:  # a PyYAML built without libyaml, which is ten times as fas
     from yaml import SafeLoader  # type: ignore[assignment]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-DATA_TEMPLATE = CHECKOUT / "cloudformation" / "data.yaml"
+TABLE_TEMPLATE = CHECKOUT / "cloudformation" / "data" / "table.yaml"
 _TABLE_TYPE = "AWS::DynamoDB::Table"
 
 
@@ -64,7 +64,7 @@ def parse_template(text: str) -> Any:
     return yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - a safe loader
 
 
-def table_properties(path: Path = DATA_TEMPLATE) -> dict[str, Any]:
+def table_properties(path: Path = TABLE_TEMPLATE) -> dict[str, Any]:
     """The properties of the one DynamoDB table of the template. Raises `LocalSetupError` unless
     there is exactly one."""
     resources = read_template(path).get("Resources", {})

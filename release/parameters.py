@@ -1,15 +1,17 @@
 """Prints the parameters of a stack in CloudFormation's format: those of the stage, the outputs of
-the data stack, and the values that the release sets.
+the stacks before it, and the values that the release sets.
 
 Usage: parameters.py cloudformation/parameters/STAGE.json TEMPLATE [NAME=VALUE …] < outputs
-`outputs` is the JSON list of the outputs of the data stack, or nothing; those with the name of a
+`outputs` are JSON lists of outputs, or nothing; those with the name of a
 parameter are used. The file of the stage overrides them, so that it can name a restored table, and
-NAME=VALUE overrides both.
+NAME=VALUE overrides both. In that file the service stack has its own section and, for parameters
+that it shares with the base stack, that of `base`.
 """
 
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _PARAMETERS = re.compile(r"^Parameters:\n(.*?)^\S", re.M | re.S)
@@ -23,6 +25,21 @@ def parameter_names(template: str) -> set[str]:
     return set(_NAME.findall(found[1])) if found else set()
 
 
+def chosen(file: dict[str, dict[str, str]], template: str, names: set[str]) -> dict[str, str]:
+    """What the file of a stage chooses for the template of that name, which declares `names`."""
+    shared = file["base"] if template == "service" else {}
+    return {name: value for name, value in shared.items() if name in names} | file[template]
+
+
+def lists(text: str) -> Iterator[list[dict[str, str]]]:
+    """The JSON lists that follow each other in a text; a stack without outputs has `null`."""
+    decoder = json.JSONDecoder()
+    while text := text.lstrip():
+        outputs, end = decoder.raw_decode(text)
+        yield outputs or []
+        text = text[end:]
+
+
 def merged(
     stage: dict[str, str], outputs: list[dict[str, str]], decided: dict[str, str], names: set[str]
 ) -> dict[str, str]:
@@ -34,10 +51,11 @@ def merged(
 
 def main(stage_file: str, template_file: str, *assignments: str) -> None:
     template = Path(template_file)
-    stage: dict[str, str] = json.loads(Path(stage_file).read_text(encoding="utf-8"))[template.stem]
-    outputs: list[dict[str, str]] = json.loads(sys.stdin.read() or "[]") or []
+    names = parameter_names(template.read_text(encoding="utf-8"))
+    file: dict[str, dict[str, str]] = json.loads(Path(stage_file).read_text(encoding="utf-8"))
+    outputs = [output for listed in lists(sys.stdin.read()) for output in listed]
     decided = dict(assignment.split("=", 1) for assignment in assignments)
-    values = merged(stage, outputs, decided, parameter_names(template.read_text(encoding="utf-8")))
+    values = merged(chosen(file, template.stem, names), outputs, decided, names)
     listed = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
     sys.stdout.write(json.dumps(listed, indent=1) + "\n")
 

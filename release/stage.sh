@@ -15,11 +15,12 @@ esac
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 DATA_STACK=farebox-$STAGE-data
+BASE_STACK=farebox-$STAGE-base
 SERVICE_STACK=farebox-$STAGE
 PARAMETERS=$ROOT/cloudformation/parameters/$STAGE.json
 # A pager would wait for a key in a pipeline.
 export AWS_PAGER=""
-export STAGE ROOT DATA_STACK SERVICE_STACK PARAMETERS
+export STAGE ROOT DATA_STACK BASE_STACK SERVICE_STACK PARAMETERS
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -95,7 +96,7 @@ on_arm() {
     local decided
     decided=$(grep -o '"CpuArchitecture": *"[^"]*"' "$PARAMETERS" ||
         sed -n '/^  CpuArchitecture:/,/Default:/s/.*Default: *//p' \
-            "$ROOT/cloudformation/service.yaml")
+            "$ROOT/cloudformation/service/parameters.yaml")
     [[ $decided == *ARM64* ]]
 }
 

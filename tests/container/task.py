@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from devstack.template import CHECKOUT, read_template
+from devstack.template import CHECKOUT, parse_template
+from release.join import text_of
 
 _TEMPLATE = CHECKOUT / "cloudformation" / "service.yaml"
 # Fargate has no word for it; here it shows that nothing needs one.
@@ -22,7 +23,7 @@ class Task:
 
 def described(name: str) -> Task:
     """`WebTask` or another of the template's tasks, with the memory of its smallest size."""
-    template = read_template(_TEMPLATE)
+    template = parse_template(text_of(_TEMPLATE))
     (container,) = template["Resources"][name]["Properties"]["ContainerDefinitions"]
     memory = ("--memory", f"{template['Mappings']['Sizes']['small']['Memory']}m")
     stop_seconds = int(container["StopTimeout"])

@@ -5,7 +5,8 @@ import pytest
 
 from devstack.errors import LocalSetupError
 from devstack.table import create_table, table_arguments
-from devstack.template import read_template, table_properties
+from devstack.template import parse_template, table_properties
+from release.join import text_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -47,7 +48,9 @@ def test_the_deployed_table_is_kept_recoverable_encrypted_and_guarded_in_product
 
 
 def test_the_deployed_table_outlives_its_stack() -> None:
-    resources: dict[str, Any] = read_template(Path("cloudformation/data.yaml"))["Resources"]
+    resources: dict[str, Any] = parse_template(text_of(Path("cloudformation/data.yaml")))[
+        "Resources"
+    ]
     assert {resource["DeletionPolicy"] for resource in resources.values()} == {"Retain"}
     replaced = {
         name for name, resource in resources.items() if resource["UpdateReplacePolicy"] != "Retain"
@@ -85,7 +88,7 @@ def test_a_table_with_other_indexes_is_refused(
     client: "DynamoDBClient", table_name: str, tmp_path: Path
 ) -> None:
     other = tmp_path / "data.yaml"
-    other.write_text(Path("cloudformation/data.yaml").read_text().replace("GSI2", "GSI3"))
+    other.write_text(Path("cloudformation/data/table.yaml").read_text().replace("GSI2", "GSI3"))
     with pytest.raises(LocalSetupError, match="another template"):
         create_table(client, table_name, other)
 

@@ -1,4 +1,4 @@
-"""Deploys both stacks of a stage into moto."""
+"""Deploys all stacks of a stage into moto."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,17 @@ from typing import Any
 
 import boto3
 
-from devstack.template import read_template
-from tests.infrastructure.deployments import IMAGE, ROOT, filled, stage_parameters
+from release.join import text_of
+from release.parameters import chosen
+from tests.infrastructure.deployments import (
+    IMAGE,
+    ROOT,
+    TEMPLATES,
+    filled,
+    stack_name,
+    stage_parameters,
+    template,
+)
 from tests.infrastructure.makers.catalog import CHANGERS, MAKERS
 from tests.infrastructure.moto_extension import extended
 from tests.infrastructure.render import REGION
@@ -33,22 +42,23 @@ def cloud() -> Iterator[None]:
         yield
 
 
-def deploy(stage: str) -> tuple[Deployed, Deployed]:
-    """Deploys both stacks of a stage, in the order of the release. Works inside `cloud()` only."""
-    given = stage_parameters(ROOT, stage)
-    data = _create(
-        f"farebox-{stage}-data", "data", {"Stage": stage, **filled(stage, given["data"])}
-    )
-    known = read_template(_path("service"))["Parameters"]
-    handed = {name: value for name, value in data.outputs.items() if name in known}
-    parameters = {
-        "Stage": stage,
-        "ImageUri": IMAGE,
-        **handed,
-        **filled(stage, given["service"]),
-        **outside(stage),
-    }
-    return data, _create(f"farebox-{stage}", "service", parameters)
+def deploy(stage: str) -> tuple[Deployed, ...]:
+    """Deploys all stacks of a stage, in the order of the release. Works inside `cloud()` only."""
+    offered, found = {"Stage": stage, "ImageUri": IMAGE}, outside(stage)
+    stacks = []
+    for name in TEMPLATES:
+        known = set(template(path_of(name))["Parameters"])
+        decided = filled(stage, chosen(stage_parameters(ROOT, stage), name, known))
+        given = {key: value for key, value in offered.items() if key in known} | decided
+        stacks.append(
+            _create(
+                stack_name(stage, name),
+                name,
+                given | {key: value for key, value in found.items() if key in known},
+            )
+        )
+        offered |= stacks[-1].outputs
+    return tuple(stacks)
 
 
 def outside(stage: str) -> dict[str, str]:
@@ -68,12 +78,12 @@ def outside(stage: str) -> dict[str, str]:
     }
 
 
-def _create(name: str, template: str, given: dict[str, str]) -> Deployed:
+def _create(name: str, body: str, given: dict[str, str]) -> Deployed:
     client: Any = boto3.client("cloudformation", region_name=REGION)
     parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
     capabilities = ["CAPABILITY_IAM"]
     client.create_stack(
-        StackName=name, Parameters=parameters, Capabilities=capabilities, **_body(template)
+        StackName=name, Parameters=parameters, Capabilities=capabilities, **_body(body)
     )
     stack = client.describe_stacks(StackName=name)["Stacks"][0]
     resources = client.describe_stack_resources(StackName=name)["StackResources"]
@@ -89,16 +99,17 @@ def _create(name: str, template: str, given: dict[str, str]) -> Deployed:
     )
 
 
-def _body(template: str) -> dict[str, str]:
+def _body(name: str) -> dict[str, str]:
     """The template inline, or by its address in a bucket when it is too long."""
-    text = _path(template).read_text(encoding="utf-8")
+    text = text_of(path_of(name))
     if len(text.encode()) <= INLINE_BYTES:
         return {"TemplateBody": text}
     client: Any = boto3.client("s3", region_name=REGION)
     client.create_bucket(Bucket="templates-for-tests")
-    client.put_object(Bucket="templates-for-tests", Key=template, Body=text.encode())
-    return {"TemplateURL": f"https://templates-for-tests.s3.amazonaws.com/{template}"}
+    client.put_object(Bucket="templates-for-tests", Key=name, Body=text.encode())
+    return {"TemplateURL": f"https://templates-for-tests.s3.amazonaws.com/{name}"}
 
 
-def _path(template: str) -> Path:
-    return ROOT / "cloudformation" / f"{template}.yaml"
+def path_of(name: str) -> Path:
+    """Where a template is, whole or in parts."""
+    return ROOT / "cloudformation" / f"{name}.yaml"

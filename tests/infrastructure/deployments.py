@@ -1,4 +1,4 @@
-"""What this checkout would deploy: both stacks rendered for each stage, and the files that must
+"""What this checkout would deploy: all stacks rendered for each stage, and the files that must
 agree with them."""
 
 import json
@@ -13,11 +13,15 @@ from typing import Any
 from unittest.mock import patch
 
 from devstack.template import parse_template
+from release.join import text_of
+from release.parameters import chosen
 from service.core.settings import STAGES
 from tests.infrastructure.emissions import emitted
-from tests.infrastructure.render import ACCOUNT, REGION, Stack, render
+from tests.infrastructure.render import ACCOUNT, REGION, RenderError, Stack, render
 
 ROOT = Path(__file__).parents[2]
+# In the order in which they are deployed.
+TEMPLATES = ("data", "base", "service")
 DIGEST = "sha256:" + "0" * 64
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/farebox@{DIGEST}"
 # Parameters that an operator sets in the files of staging and production.
@@ -88,11 +92,18 @@ class Container:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One stage of the checkout at `root`."""
+    """One stage of the checkout at `root`.
+
+    `service` is the base and the service stack as one: where the service stack has an output of the
+    base stack as its parameter, it refers to the resource itself. `release` is the service stack
+    alone, which each release changes.
+    """
 
     root: Path
     stage: str
     data: Stack
+    base: Stack
+    release: Stack
     service: Stack
 
     @property
@@ -105,12 +116,13 @@ class Deployment:
         return self.stage != "dev"
 
     @property
-    def stacks(self) -> tuple[Stack, Stack]:
-        return self.data, self.service
+    def stacks(self) -> tuple[Stack, Stack, Stack]:
+        """In the order in which they are deployed."""
+        return self.data, self.base, self.release
 
     def resources(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Every resource of both stacks with its name."""
-        for stack in self.stacks:
+        """Every resource of all stacks with its name."""
+        for stack in (self.data, self.service):
             yield from stack.resources.items()
 
     def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
@@ -207,38 +219,77 @@ def physical(data: Stack) -> dict[str, str]:
 
 
 def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
-    """A stage as it is deployed, with `changes` to the parameters of the service, and to those of
-    the data stack that have the same names.
+    """A stage as it is deployed, with `changes` to the parameters of every stack that has them.
 
     Raises `RenderError` when CloudFormation would refuse one of the stacks.
     """
-    folder, given = root / "cloudformation", stage_parameters(root, stage)
-    stored = template(folder / "data.yaml")
-    shared = {name: value for name, value in changes.items() if name in stored["Parameters"]}
-    data = render(
-        stored,
-        {"Stage": stage, **filled(stage, given["data"]), **shared},
-        f"farebox-{stage}-data",
-    )
-    service = template(folder / "service.yaml")
-    outputs = {
-        name: value for name, value in physical(data).items() if name in service["Parameters"]
-    }
-    parameters = {
+    data = _rendered(root, stage, "data", {}, changes)
+    outputs = physical(data)
+    base = _rendered(root, stage, "base", outputs, changes)
+    outputs |= {name: str(value) for name, value in base.outputs.items()}
+    release = _rendered(root, stage, "service", outputs | {"ImageUri": IMAGE}, changes)
+    unknown = set(changes) - set(data.parameters) - set(base.parameters) - set(release.parameters)
+    if unknown:
+        raise RenderError(f"no template has the parameters {sorted(unknown)}")
+    return Deployment(root, stage, data, base, release, release.after(base))
+
+
+def _rendered(
+    root: Path, stage: str, name: str, offered: Mapping[str, str], changes: Mapping[str, str]
+) -> Stack:
+    """One stack of a stage, with those of the values offered and changed that it has parameters
+    for."""
+    body = template(root / "cloudformation" / f"{name}.yaml")
+    known = body["Parameters"]
+    given = {
         "Stage": stage,
-        "ImageUri": IMAGE,
-        **outputs,
-        **filled(stage, given["service"]),
-        **changes,
+        **{key: value for key, value in offered.items() if key in known},
+        **filled(stage, chosen(stage_parameters(root, stage), name, set(known))),
+        **{key: value for key, value in changes.items() if key in known},
     }
-    return Deployment(root, stage, data, render(service, parameters, f"farebox-{stage}"))
+    return render(body, given, stack_name(stage, name))
+
+
+def broken_rules(
+    root: Path, stage: str, changes: Mapping[str, str], given: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """The rules that all stacks of a stage break when it is changed so."""
+    changed = deployment(stage, root, **{**(given or {}), **changes})
+    return tuple(rule for stack in changed.stacks for rule in stack.broken_rules)
+
+
+def accepted(root: Path, stage: str, changes: Mapping[str, str]) -> bool:
+    """Whether CloudFormation would make such a stage."""
+    try:
+        return not broken_rules(root, stage, changes)
+    except RenderError:
+        return False
+
+
+def stack_name(stage: str, template_name: str) -> str:
+    """The stack of a template: `farebox-dev` of `service`, `farebox-dev-base` of `base`."""
+    return f"farebox-{stage}" + ("" if template_name == "service" else f"-{template_name}")
 
 
 def deployments(root: Path = ROOT) -> tuple[Deployment, ...]:
     return tuple(deployment(stage, root) for stage in STAGES)
 
 
+def templates(root: Path = ROOT) -> list[Path]:
+    """Where every template is, whole or in parts: also those outside a stage's own stacks."""
+    folder = root / "cloudformation"
+    names = {path.stem for path in folder.glob("*.yaml")}
+    names |= {path.parent.name for path in folder.glob("*/*.yaml")}
+    return [folder / f"{name}.yaml" for name in sorted(names)]
+
+
 def template(path: Path) -> dict[str, Any]:
-    """The template; parsed once for each text. Raises `yaml.YAMLError`."""
-    made: dict[str, Any] = parse_template(path.read_text(encoding="utf-8"))
+    """The template of that path, joined where it is in parts; parsed once for each text.
+
+    Raises `yaml.YAMLError`, and `RenderError` for parts that do not fit each other.
+    """
+    try:
+        made: dict[str, Any] = parse_template(text_of(path))
+    except ValueError as error:
+        raise RenderError(str(error)) from error
     return made

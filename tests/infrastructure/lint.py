@@ -3,13 +3,15 @@ reports."""
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.infrastructure.deployments import ROOT
+from release.join import text_of
+from tests.infrastructure.deployments import ROOT, templates
 from tests.infrastructure.tools import tool
 
-TEMPLATES = ROOT / "cloudformation"
+_FOLDER = tempfile.TemporaryDirectory()
 REGIONS = ("us-east-1", "eu-west-1")
 _SECONDS = 600
 _DOCKERFILE = str(ROOT / "docker" / "Dockerfile")
@@ -40,8 +42,8 @@ def checkov_command(*templates: Path) -> list[str]:
 def linters() -> dict[str, Callable[[], list[str]]]:
     """Each linter by name, with a function that builds its command and may install it first."""
     return {
-        "cfn-lint": lambda: cfn_lint_command(*sorted(TEMPLATES.glob("*.yaml"))),
-        "checkov": lambda: checkov_command(*sorted(TEMPLATES.glob("*.yaml"))),
+        "cfn-lint": lambda: cfn_lint_command(*joined_templates()),
+        "checkov": lambda: checkov_command(*joined_templates()),
         "checkov-image": lambda: [
             tool("checkov"),
             "-f",
@@ -67,6 +69,20 @@ def linters() -> dict[str, Callable[[], list[str]]]:
             *_workflows(),
         ],
     }
+
+
+def joined_templates() -> list[Path]:
+    """Every template as one file, as CloudFormation gets it."""
+    return [joined_file(path, Path(_FOLDER.name)) for path in templates()]
+
+
+def joined_file(template: Path, folder: Path) -> Path:
+    """The template in one file: itself, or a file in `folder` that is joined from its parts."""
+    if template.is_file():
+        return template
+    made = folder / template.name
+    made.write_text(text_of(template), encoding="utf-8")
+    return made
 
 
 def scripts() -> list[Path]:

@@ -25,7 +25,10 @@ class RenderError(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """A rendered template: its resources, its outputs, and the rules of its own that it breaks."""
+    """A rendered template: its resources, its outputs, and the rules of its own that it breaks.
+
+    `earlier` are resources of stacks that are deployed before this one.
+    """
 
     name: str
     parameters: Mapping[str, Any]
@@ -33,6 +36,7 @@ class Stack:
     outputs: Mapping[str, Any]
     exports: Mapping[str, Any]
     broken_rules: tuple[str, ...]
+    earlier: frozenset[str] = frozenset()
 
     def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
         """The properties of every resource of a type, such as `ECS::Service`, by its name in the
@@ -52,9 +56,9 @@ class Stack:
         return found[0]
 
     def before(self, name: str) -> set[str]:
-        """Every resource that CloudFormation creates before this one: those it depends on or refers
-        to, directly or indirectly."""
-        found: set[str] = set()
+        """Every resource that CloudFormation creates before this one: those of earlier stacks, and
+        those it depends on or refers to, directly or indirectly."""
+        found: set[str] = set() if name in self.earlier else set(self.earlier)
         open_names = [name]
         while open_names:
             resource = self.resources[open_names.pop()]
@@ -66,6 +70,24 @@ class Stack:
             found |= new
             open_names += new
         return found
+
+    def after(self, earlier: "Stack") -> "Stack":
+        """Both stacks as one, whose parameters of this one hold references to the earlier one.
+
+        Raises `RenderError` for a name that both have.
+        """
+        twice = set(self.resources) & set(earlier.resources)
+        if twice:
+            raise RenderError(f"both {earlier.name} and {self.name} have {sorted(twice)}")
+        return Stack(
+            name=self.name,
+            parameters={**earlier.parameters, **self.parameters},
+            resources={**earlier.resources, **self.resources},
+            outputs={**earlier.outputs, **self.outputs},
+            exports={**earlier.exports, **self.exports},
+            broken_rules=earlier.broken_rules + self.broken_rules,
+            earlier=frozenset(earlier.resources),
+        )
 
 
 def render(

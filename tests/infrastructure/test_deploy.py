@@ -1,4 +1,4 @@
-"""Both stacks of every stage are deployed, next to each other in one account, into the extended
+"""All stacks of every stage are deployed, next to each other in one account, into the extended
 moto."""
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.infrastructure.cloud import Deployed, cloud, deploy
 from tests.infrastructure.deployments import deployment
 from tests.infrastructure.render import REGION
 
-Account = dict[str, tuple[Deployed, Deployed]]
+Account = dict[str, tuple[Deployed, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def account() -> Iterator[Account]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("stage", STAGES)
-def test_both_stacks_are_created_completely(account: Account, stage: str) -> None:
+def test_all_stacks_are_created_completely(account: Account, stage: str) -> None:
     """Every resource of the rendered templates exists, with its type; none is skipped as
     unknown."""
     rendered = deployment(stage)
@@ -54,7 +54,7 @@ def test_the_renderer_and_the_deployment_agree_on_every_environment(
 
 def test_the_secrets_are_empty_until_an_operator_fills_them(account: Account) -> None:
     client = boto3.client("secretsmanager", region_name=REGION)
-    for stage, (data, _) in account.items():
+    for stage, (data, *_) in account.items():
         for output in (
             *("KeysSecretArn", "KlingSecretArn", "OperatorKeysSecretArn"),
             "AccessTokenKeysSecretArn",
@@ -66,7 +66,10 @@ def test_the_secrets_are_empty_until_an_operator_fills_them(account: Account) ->
 
 
 def test_stages_share_nothing(account: Account) -> None:
-    outputs = [{**data.outputs, **service.outputs} for data, service in account.values()]
+    outputs = [
+        {name: value for stack in stacks for name, value in stack.outputs.items()}
+        for stacks in account.values()
+    ]
     for name in (
         "TableName",
         "KeyArn",

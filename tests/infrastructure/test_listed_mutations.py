@@ -50,7 +50,7 @@ def test_what_nothing_notices_survives(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_place_can_be_named_by_what_stands_before_it(tmp_path: Path) -> None:
     given = {
-        "file": "cloudformation/service.yaml",
+        "file": "cloudformation/base.yaml",
         "old": "TargetType: ip",
         "new": "TargetType: instance",
         "after": "\n  TargetGroup:\n",

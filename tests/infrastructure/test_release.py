@@ -14,9 +14,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from release.join import text_of
+from release.parameters import chosen
 from service.core.settings import STAGES
-from tests.infrastructure.cloud import INLINE_BYTES
-from tests.infrastructure.deployments import IMAGE, ROOT, deployment, filled, stage_parameters
+from tests.infrastructure.cloud import INLINE_BYTES, path_of
+from tests.infrastructure.deployments import (
+    IMAGE,
+    ROOT,
+    TEMPLATES,
+    deployment,
+    filled,
+    stage_parameters,
+)
 from tests.infrastructure.render import Stack
 from tests.infrastructure.tools import tool
 from tests.stack.live_stack import LiveStack
@@ -170,30 +179,33 @@ def stack(client: Any, table_name: str) -> Iterator[LiveStack]:
         yield stack
 
 
-def test_the_cli_s_own_deploy_creates_every_stage_completely(account: Account) -> None:
-    """All in one account; data first, then the service, which is too long to be sent inline."""
+def test_the_cli_s_own_deploy_creates_every_stage_completely(
+    account: Account, tmp_path: Path
+) -> None:
+    """All in one account; data first, then base and service, which are too long to be sent
+    inline."""
     for stage in STAGES:
-        rendered, given = deployment(stage), stage_parameters(ROOT, stage)
-        data, service = f"farebox-{stage}-data", f"farebox-{stage}"
-        _deploy(account, data, "data", {"Stage": stage, **given["data"]})
-        handed = account.described(data, "CREATE_COMPLETE")
         outside = {} if stage == "dev" else account.given
-        parameters = (
-            handed | filled(stage, given["service"]) | outside | {"Stage": stage, "ImageUri": IMAGE}
-        )
-        _deploy(account, service, "service", parameters, handed["TemplatesBucket"])
-        for name, stack in ((data, rendered.data), (service, rendered.service)):
-            assert account.kinds(name) == _kinds(stack)
-            assert set(account.described(name, "CREATE_COMPLETE")) == set(stack.outputs)
+        offered = {"Stage": stage, "ImageUri": IMAGE}
+        for name, stack in zip(TEMPLATES, deployment(stage).stacks, strict=True):
+            given = filled(
+                stage, chosen(stage_parameters(ROOT, stage), name, set(stack.parameters))
+            )
+            text, path = text_of(path_of(name)), tmp_path / f"{name}.yaml"
+            path.write_text(text)
+            bucket = offered["TemplatesBucket"] if len(text.encode()) > INLINE_BYTES else ""
+            parameters = offered | given | outside
+            known = {key: value for key, value in parameters.items() if key in stack.parameters}
+            _deploy(account, stack.name, path, known, bucket)
+            assert account.kinds(stack.name) == _kinds(stack)
+            offered |= account.described(stack.name, "CREATE_COMPLETE")
+            assert set(stack.outputs) <= set(offered)
 
 
 def _deploy(
-    account: Account, stack: str, name: str, parameters: dict[str, str], bucket: str = ""
+    account: Account, stack: str, template: Path, parameters: dict[str, str], bucket: str
 ) -> None:
-    template = ROOT / "cloudformation" / f"{name}.yaml"
-    assert (template.stat().st_size > INLINE_BYTES) == bool(bucket)
-    known = (deployment("dev").data if name == "data" else deployment("dev").service).parameters
-    overrides = [f"{key}={value}" for key, value in parameters.items() if key in known]
+    overrides = [f"{key}={value}" for key, value in parameters.items()]
     command = [
         "aws",
         "cloudformation",

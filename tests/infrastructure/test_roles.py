@@ -41,7 +41,7 @@ def recorded(client: Any) -> Iterator[set[Call]]:
     """The calls of every process of production, run through everything it does with exactly the
     environment of its deployed task definition."""
     with cloud(), SimulatorServer(SIMULATED) as simulator:
-        data, _ = deploy(STAGE)
+        data, *_ = deploy(STAGE)
         names = {"KeysSecretArn": "keys", "KlingSecretArn": "kling"}
         names |= {"OperatorKeysSecretArn": "operators"}
         names |= {"AccessTokenKeysSecretArn": "access-tokens"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from release.join import text_of
 from tests.infrastructure.deployments import ROOT
 from tests.infrastructure.permissions import recorded_calls
 from tests.infrastructure.template_mutations.catalog import MUTATIONS
@@ -20,7 +21,7 @@ from tests.infrastructure.template_mutations.verdicts import (
 SAMPLE = {
     "user-root": "containers.no_container_runs_as_root",
     "drain-longer-than-the-stop": "containers.every_container_may_take_the_time_it_needs_to_stop",
-    "listener-not-waited-for": "services.the_web_service_waits_for_its_listener",
+    "service-before-its-listener": ("release_calls.a_deployment_goes_through_its_steps_in_order"),
     "targets-are-instances": "balancer.targets_are_addresses",
     "answer-not-defined": "firewall.every_response_of_the_firewall_is_defined",
     "keys-made-anew": "storage.no_template_writes_the_value_of_a_secret",
@@ -49,7 +50,7 @@ SAMPLE = {
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_the_mutation_applies_and_changes_the_text(mutation: TemplateMutation) -> None:
-    text = (ROOT / mutation.file).read_text(encoding="utf-8")
+    text = text_of(ROOT / mutation.file)
     assert mutated(mutation, text) != text
 
 

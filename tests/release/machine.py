@@ -104,8 +104,6 @@ class Machine:
         """Adds a deployment of the image to the account."""
         parameters = {"Stage": "dev", "ImageUri": image, "PreviousImageUri": before}
         outputs = {
-            "Url": "https://api.example.com",
-            "BalancerName": "balancer",
             "ClusterName": "c",
             "WebServiceName": "w",
         }

@@ -33,18 +33,25 @@ DATA_OUTPUTS = {
     "TemplatesUrl": "https://s3/templates",
 }
 IDENTITY_OUTPUTS = {"CognitoUserPoolId": "us-east-1_AbCdEf123", "CognitoClientIds": "1app"}
-SERVICE_OUTPUTS = {
+BASE_OUTPUTS = {
     "Url": "https://api.example.com",
     "BalancerName": "balancer.example.com",
+    "BalancerFullName": "app/balancer/1",
+    "TargetGroup": "arn:targets",
+    "TargetGroupFullName": "targetgroup/web/1",
+    "WebSecurityGroup": "web-group",
+    "WorkerSecurityGroup": "group",
+    "TaskSubnets": "subnet-a,subnet-b",
+    "TaskPublicAddress": "DISABLED",
+}
+SERVICE_OUTPUTS = {
     "ClusterName": "farebox-dev",
     "WebServiceName": "web",
     "WorkerServiceName": "worker",
     "OperatorTask": "operator:1",
     "RepairRoleArn": "arn:repair",
-    "TaskSubnets": "subnet-a,subnet-b",
-    "TaskSecurityGroup": "group",
-    "TaskPublicAddress": "DISABLED",
 }
+_OUTPUTS = {"data": DATA_OUTPUTS, "base": BASE_OUTPUTS, "identity": IDENTITY_OUTPUTS}
 BASE = "registry.example/python@sha256:" + "b" * 64
 
 # Longer than the buffer of a pipe, so that a reader that stops early breaks the writer.
@@ -136,8 +143,8 @@ def execute_change_set(account: Account, options: Options) -> Any:
         if name in account["stacks"]:
             account["stacks"][name]["status"] = account["end"]
         return {}
-    outputs = IDENTITY_OUTPUTS if name.endswith("-identity") else DATA_OUTPUTS
-    if not name.endswith(("-data", "-identity")):
+    outputs = _OUTPUTS.get(name.rpartition("-")[2], SERVICE_OUTPUTS)
+    if outputs is SERVICE_OUTPUTS:
         images = {key: change["parameters"][key] for key in ("ImageUri", "PreviousImageUri")}
         outputs = SERVICE_OUTPUTS | {key: value for key, value in images.items() if value}
     status = f"{change['type']}_COMPLETE"

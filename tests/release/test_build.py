@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from devstack.template import read_template
+from devstack.template import parse_template
+from release.join import text_of
 from tests.release.machine import ROOT, Machine, Run
 from tests.release.pretended_aws import BASE
 
@@ -46,7 +47,7 @@ def test_an_image_is_for_the_processors_of_its_stage(
 
 def test_the_pipeline_builds_on_the_processors_that_the_image_is_for() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]
-    template = read_template(ROOT / "cloudformation" / "service.yaml")
+    template = parse_template(text_of(ROOT / "cloudformation" / "service.yaml"))
     decided = template["Parameters"]["CpuArchitecture"]["Default"]
     assert jobs["build"]["runs-on"].endswith("-arm") == (decided == "ARM64")
 

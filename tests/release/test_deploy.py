@@ -5,16 +5,17 @@ import re
 
 import pytest
 
+from release.join import text_of
 from release.parameters import parameter_names
 from tests.release.machine import NEW, OLD, ROOT, Machine, Run
 
 
-def test_the_first_deployment_makes_data_keys_and_service_in_this_order(
+def test_the_first_deployment_makes_data_keys_base_and_service_in_this_order(
     first: Run,
 ) -> None:
     done, account = first
     assert done.returncode == 0, done.stderr
-    assert account["executed"] == ["farebox-dev-data", "farebox-dev"]
+    assert account["executed"] == ["farebox-dev-data", "farebox-dev-base", "farebox-dev"]
     assert account["docker"].index("build") < account["docker"].index("push")
     parameters = account["stacks"]["farebox-dev"]["parameters"]
     assert parameters["ImageUri"] == NEW
@@ -22,6 +23,10 @@ def test_the_first_deployment_makes_data_keys_and_service_in_this_order(
         "UserCredits-dev",
         "arn:key",
         "dev",
+    )
+    assert (parameters["TargetGroup"], parameters["TaskSubnets"]) == (
+        "arn:targets",
+        "subnet-a,subnet-b",
     )
     assert account["ecs_role"]
 
@@ -193,10 +198,10 @@ def test_an_unknown_stage_is_refused(machine: Machine, stage: str) -> None:
 @pytest.mark.parametrize("stage", ["dev", "staging", "production"])
 def test_a_stage_sets_only_parameters_of_its_templates(stage: str) -> None:
     given = json.loads((ROOT / f"cloudformation/parameters/{stage}.json").read_text())
-    for part in ("data", "service"):
-        assert given[part].keys() <= parameter_names(
-            (ROOT / f"cloudformation/{part}.yaml").read_text()
-        )
+    for name in ("data", "base", "service"):
+        names = parameter_names(text_of(ROOT / f"cloudformation/{name}.yaml"))
+        assert given[name].keys() <= names
+    assert not given["base"].keys() & given["service"].keys()
 
 
 def test_every_script_reads_its_stage_first() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from devstack.template import read_template
+from devstack.template import parse_template
+from release.join import text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
-SERVICE = read_template(ROOT / "cloudformation" / "service.yaml")
+TEMPLATE = text_of(ROOT / "cloudformation" / "service.yaml")
+SERVICE = parse_template(TEMPLATE)
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -86,10 +88,7 @@ def test_the_runbook_labels_exactly_the_alarms_that_page() -> None:
 
 
 def test_the_runbook_names_every_page() -> None:
-    pages = re.findall(
-        r"\"?farebox-\$\{Stage\}-page(-[a-z]+)",
-        (ROOT / "cloudformation" / "service.yaml").read_text(),
-    )
+    pages = re.findall(r"\"?farebox-\$\{Stage\}-page(-[a-z]+)", TEMPLATE)
     assert len(pages) == len(set(pages)) > 1
     assert [
         page for page in pages if f"`{page}`" not in RUNBOOK and f"page{page}`" not in RUNBOOK

@@ -70,7 +70,7 @@ IGNORED = [
     "!docker/healthcheck.py",
     "!requirements/base.txt",
     "!requirements/local.txt",
-    "!cloudformation/data.yaml",
+    "!cloudformation/data/table.yaml",
     "**/__pycache__",
     "**/*.pyc",
 ]

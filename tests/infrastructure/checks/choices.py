@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from service.app import sections
 from service.settings import declared
 from tests.infrastructure.deployments import (
     FILLED,
+    TEMPLATES,
     Deployment,
-    filled,
-    physical,
+    accepted,
+    broken_rules,
     stage_parameters,
     template,
 )
-from tests.infrastructure.render import RenderError, render
 
 _NOTHING: Mapping[str, str] = {
     "CertificateArn": "",
@@ -199,28 +200,30 @@ SIZES = {
 def each_rule_is_broken_by_its_own_choice_alone(deployment: Deployment) -> Iterator[str]:
     if not deployment.production:
         return
-    body = template(deployment.root / "cloudformation" / "service.yaml")
     covered = set()
     for stage, changes, wanted in BROKEN:
-        broken = render(body, _given(deployment, stage) | changes).broken_rules
+        nothing = _NOTHING if stage == "dev" else {}
+        broken = broken_rules(deployment.root, stage, changes, nothing)
         covered |= set(broken)
         left = [text for text in broken if not text.startswith(wanted or ("-",))]
         lost = [start for start in wanted if not any(text.startswith(start) for text in broken)]
         if left or lost:
             yield f"{stage} with {dict(changes)} breaks {broken}, not {wanted}"
-    for name, rule in body["Rules"].items():
-        for assertion in rule["Assertions"]:
-            if assertion["AssertDescription"] not in covered:
-                yield f"no choice of BROKEN breaks {name}: {assertion['AssertDescription']}"
+    for template_name in TEMPLATES:
+        for name, rule in _source(deployment, template_name).get("Rules", {}).items():
+            for assertion in rule["Assertions"]:
+                if assertion["AssertDescription"] not in covered:
+                    yield f"no choice of BROKEN breaks {name}: {assertion['AssertDescription']}"
 
 
 def what_cannot_run_is_refused_as_a_parameter(deployment: Deployment) -> Iterator[str]:
     if not deployment.production:
         return
-    body = template(deployment.root / "cloudformation" / "service.yaml")
-    given = _given(deployment, "production")
+    known = {name for stack in deployment.stacks for name in stack.parameters}
     for choice in REFUSED:
-        if set(choice) <= set(body["Parameters"]) and _renders(body, given | choice):
+        if not set(choice) <= known:
+            yield f"no template has {dict(choice)}: correct REFUSED"
+        elif accepted(deployment.root, "production", choice):
             yield f"the template accepts {dict(choice)}"
 
 
@@ -230,9 +233,8 @@ def each_default_is_that_of_the_code(deployment: Deployment) -> Iterator[str]:
     if not deployment.production:
         return
     known = _setting_defaults()
-    for stack in ("data", "service"):
-        declared_here = template(deployment.root / "cloudformation" / f"{stack}.yaml")["Parameters"]
-        for name, rules in declared_here.items():
+    for stack in TEMPLATES:
+        for name, rules in _source(deployment, stack)["Parameters"].items():
             found = str(rules.get("Default", "none"))
             wanted = DEFAULTS.get(name, known.get(name.lower(), found))
             if found != wanted:
@@ -241,7 +243,7 @@ def each_default_is_that_of_the_code(deployment: Deployment) -> Iterator[str]:
 
 def each_stage_chooses_what_it_is_for(deployment: Deployment) -> Iterator[str]:
     given = stage_parameters(deployment.root, deployment.stage)
-    chosen = given["data"] | given["service"]
+    chosen = given["data"] | given["base"] | given["service"]
     for name, wanted in CHOSEN[deployment.stage].items():
         if chosen.get(name, DEFAULTS.get(name)) != wanted:
             yield f"{deployment.stage} has {name} {chosen.get(name)}, and must have {wanted}"
@@ -254,7 +256,7 @@ def each_stage_chooses_what_it_is_for(deployment: Deployment) -> Iterator[str]:
 
 
 def each_size_is_one_that_fits(deployment: Deployment) -> Iterator[str]:
-    body = template(deployment.root / "cloudformation" / "service.yaml")
+    body = _source(deployment, "service")
     sizes = body["Mappings"]["Sizes"]
     found = {
         name: tuple(str(size[key]) for key in ("Cpu", "Memory", "Processes"))
@@ -268,23 +270,8 @@ def each_size_is_one_that_fits(deployment: Deployment) -> Iterator[str]:
             yield f"{name}Size offers sizes that do not exist"
 
 
-def _given(deployment: Deployment, stage: str) -> dict[str, str]:
-    """The parameters of a stage. dev has none of an operator's own values."""
-    files = stage_parameters(deployment.root, stage)
-    body = template(deployment.root / "cloudformation" / "service.yaml")
-    handed = {
-        key: value for key, value in physical(deployment.data).items() if key in body["Parameters"]
-    }
-    image = str(deployment.service.parameters["ImageUri"])
-    given = {"Stage": stage, "ImageUri": image} | handed
-    return given | (dict(_NOTHING) if stage == "dev" else {}) | filled(stage, files["service"])
-
-
-def _renders(body: Mapping[str, object], given: Mapping[str, str]) -> bool:
-    try:
-        return not render(body, given).broken_rules
-    except RenderError:
-        return False
+def _source(deployment: Deployment, name: str) -> dict[str, Any]:
+    return template(deployment.root / "cloudformation" / f"{name}.yaml")
 
 
 @lru_cache(maxsize=1)

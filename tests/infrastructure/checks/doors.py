@@ -1,5 +1,5 @@
 """How the balancer treats connections and targets, value by value; why is in
-cloudformation/service.yaml."""
+cloudformation/base."""
 
 from collections.abc import Iterator
 

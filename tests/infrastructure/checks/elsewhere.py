@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.infrastructure.deployments import Deployment, template
+from tests.infrastructure.deployments import Deployment, template, templates
 
 _REGION = re.compile(
     r"\b(?:us|eu|ap|sa|ca|me|af|il|mx)-(?:east|west|north|south|central|northeast|southeast)-\d\b"
@@ -15,8 +15,7 @@ _PARTITION = re.compile(r"\barn:aws\b")
 
 def no_template_names_a_region_an_account_or_a_partition(deployment: Deployment) -> Iterator[str]:
     """Read from the text as it is parsed, so that every branch of every condition is covered."""
-    folder = deployment.root / "cloudformation"
-    for path in sorted(folder.glob("*.yaml")):
+    for path in templates(deployment.root):
         body = template(path)
         for place, text in _texts(body.get("Resources", {}), ""):
             yield from _literals(path, place, text)
@@ -26,7 +25,7 @@ def no_template_names_a_region_an_account_or_a_partition(deployment: Deployment)
 
 def every_zone_is_chosen_by_its_place(deployment: Deployment) -> Iterator[str]:
     """The names of zones differ by region and account."""
-    body = template(deployment.root / "cloudformation" / "service.yaml")
+    body = template(deployment.root / "cloudformation" / "base.yaml")
     for name, resource in body["Resources"].items():
         zone = resource.get("Properties", {}).get("AvailabilityZone")
         if zone is not None and not isinstance(zone, dict):

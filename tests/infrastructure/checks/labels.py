@@ -6,18 +6,15 @@ from typing import Any
 
 from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.facts import differing
-from tests.infrastructure.packets import name_of
 
 VERSION = "2012-10-17"
-# Tags that carry a reference, so that a resource waits for another.
-WAITING = {"Cluster": "way-out", "WebService": "listener", "RelayService": "listener"}
 _DESCRIBED = ("Description", "GroupDescription", "AlarmDescription", "DisplayName")
 MAX_DESCRIPTION = 255
 
 
 def everything_that_costs_money_is_tagged(deployment: Deployment) -> Iterator[str]:
-    """Bills are read by service and stage. Resources of the service stack have the tags of the
-    stack (release/change)."""
+    """Bills are read by service and stage. Resources of the other stacks have the tags of
+    their stack (release/change)."""
     for name, resource in deployment.data.resources.items():
         tags = resource.get("Properties", {}).get("Tags")
         if tags is not None:
@@ -31,19 +28,13 @@ def everything_that_costs_money_is_tagged(deployment: Deployment) -> Iterator[st
                 yield f"{name} has no tags"
 
 
-def a_tag_of_the_service_stack_names_or_waits(deployment: Deployment) -> Iterator[str]:
+def only_the_network_has_a_name_as_a_tag(deployment: Deployment) -> Iterator[str]:
     for name, resource in deployment.service.resources.items():
         for tag in resource.get("Properties", {}).get("Tags", []):
-            if name == "Vpc":
-                yield from differing(
-                    name, tag, {"Key": "Name", "Value": f"farebox-{deployment.stage}"}
-                )
-                continue
-            if tag["Key"] != WAITING.get(name):
+            if name != "Vpc":
                 yield f"{name} has the tag {tag['Key']}: the stack tags its resources"
-            for part in str(tag["Value"]).split(" "):
-                if name_of(part) not in deployment.service.resources:
-                    yield f"{name} waits for {part}"
+                continue
+            yield from differing(name, tag, {"Key": "Name", "Value": f"farebox-{deployment.stage}"})
 
 
 def every_description_says_something(deployment: Deployment) -> Iterator[str]:

@@ -159,10 +159,10 @@ def operators_tasks_start_where_workers_do(deployment: Deployment) -> Iterator[s
     """What release/operate reads of the outputs."""
     outputs, place = deployment.service.outputs, placed(deployment)["WorkerService"]
     subnets = outputs["TaskSubnets"].split(",")
-    if not set(subnets) <= set(place["Subnets"]) or len(set(subnets)) < 2:
-        yield f"TaskSubnets is {subnets}: it must be two of {place['Subnets']}"
-    if [outputs["TaskSecurityGroup"]] != place["SecurityGroups"]:
-        yield f"TaskSecurityGroup is {outputs['TaskSecurityGroup']}"
+    if subnets != place["Subnets"] or len(set(subnets)) < 2:
+        yield f"TaskSubnets is {subnets}: it must be {place['Subnets']}"
+    if [outputs["WorkerSecurityGroup"]] != place["SecurityGroups"]:
+        yield f"WorkerSecurityGroup is {outputs['WorkerSecurityGroup']}"
     if outputs["TaskPublicAddress"] != place["AssignPublicIp"]:
         yield f"TaskPublicAddress is {outputs['TaskPublicAddress']}"
 

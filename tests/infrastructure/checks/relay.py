@@ -144,12 +144,14 @@ def a_relay_may_do_what_sessions_need_and_no_more(deployment: Deployment) -> Ite
             yield f"a relay reaches {sorted(listed(found[sid]['Resource']))}"
 
 
-def a_relay_waits_for_its_rule_and_scales_by_its_processor(deployment: Deployment) -> Iterator[str]:
+def a_relay_comes_after_its_rule_and_scales_by_its_processor(
+    deployment: Deployment,
+) -> Iterator[str]:
     """Each session takes about the same of it. Scaling in ends sessions, so it waits."""
     if deployment.relay is None:
         return
-    wanted = {"DockerLabels.rule": "<RelayRule>"}
-    yield from differing("relay", deployment.relay.definition, wanted)
+    if "RelayRule" not in deployment.service.before("RelayService"):
+        yield "RelayService does not wait for RelayRule"
     policy = deployment.service.of("ApplicationAutoScaling::ScalingPolicy").get("RelayScalingByCpu")
     if policy is None and deployment.guarded:
         yield "relays do not scale"

@@ -9,10 +9,15 @@ from tests.infrastructure.scripts import Ran, Responses, run
 _IMAGE = "1.dkr.ecr/farebox-staging@sha256:" + "1" * 64
 _FORMER = "1.dkr.ecr/farebox-staging@sha256:" + "2" * 64
 _COMMIT = "c" * 40
-# Every output of the service stack that a script reads.
-_OUTPUTS = {
+# Every output of the base stack that a script reads, and of the service stack.
+_BASE = {
     "Url": "https://api.example.com",
     "BalancerName": "balancer.example.com",
+    "TaskSubnets": "a,b",
+    "WorkerSecurityGroup": "sg",
+    "TaskPublicAddress": "DISABLED",
+}
+_OUTPUTS = {
     "ClusterName": "cluster",
     "WebServiceName": "web-1",
     "WorkerServiceName": "worker-1",
@@ -21,9 +26,6 @@ _OUTPUTS = {
     "PreviousImageUri": _FORMER,
     "OperatorTask": "operator:7",
     "RepairRoleArn": "arn:repair",
-    "TaskSubnets": "a,b",
-    "TaskSecurityGroup": "sg",
-    "TaskPublicAddress": "DISABLED",
 }
 _DATA = {
     "RepositoryUri": "1.dkr.ecr/farebox-staging",
@@ -49,6 +51,9 @@ _STACKS: Responses = (
     ("*describe-stacks*farebox-staging-data*Outputs\\[\\]*", _listed(_DATA), 0),
     ("*describe-stacks*farebox-staging-data*StackStatus*", "UPDATE_COMPLETE", 0),
     ("*describe-stacks*farebox-staging-data*Outputs*", "[]", 0),
+    ("*describe-stacks*farebox-staging-base*Outputs\\[\\]*", _listed(_BASE), 0),
+    ("*describe-stacks*farebox-staging-base*StackStatus*", "UPDATE_COMPLETE", 0),
+    ("*describe-stacks*farebox-staging-base*Outputs*", "[]", 0),
     ("*describe-stacks*farebox-staging\\ *Outputs*", _listed(_OUTPUTS), 0),
     ("*describe-stacks*farebox-staging\\ *StackStatus*", "UPDATE_COMPLETE", 0),
     ("*describe-stacks*farebox-staging\\ *ParameterKey*", '["ImageUri","Stage"]', 0),
@@ -155,7 +160,8 @@ def a_test_of_a_deployment_believes_only_farebox(deployment: Deployment) -> Iter
 
 
 def a_deployment_goes_through_its_steps_in_order(deployment: Deployment) -> Iterator[str]:
-    """Data, protection, keys, image, service, test; nothing is rolled back when all is well."""
+    """Data, protection, keys, image, base, service, test; nothing is rolled back when all is
+    well."""
     if not deployment.production:
         return
     done = run(deployment.root, ["deploy"], ALL, STAGING)
@@ -167,6 +173,11 @@ def a_deployment_goes_through_its_steps_in_order(deployment: Deployment) -> Iter
         done.first("wait stack-update-complete", "farebox-staging-data "),
         done.first("update-termination-protection", "farebox-staging-data", "--enable-"),
         done.first("describe-secret", "arn:keys"),
+        done.first("describe-images", "imageDetails[0].imageDigest"),
+        done.first("s3 cp", "s3://templates/farebox-staging-base/"),
+        done.first("create-change-set", "--stack-name farebox-staging-base "),
+        done.first("execute-change-set", "--stack-name farebox-staging-base "),
+        done.first("wait stack-update-complete", "farebox-staging-base "),
         done.first("get-template", "farebox-staging "),
         done.first("s3 cp", "s3://templates/farebox-staging/"),
         done.first("create-change-set", "--stack-name farebox-staging "),
@@ -189,8 +200,8 @@ def a_deployment_goes_through_its_steps_in_order(deployment: Deployment) -> Iter
         "--retain-except-on-create" in done.calls[at] for at in done.at("execute-change-set")
     ):
         yield "deploy: what a failed first deployment leaves blocks the next"
-    if len(done.at("execute-change-set")) != 2 or done.at("put-secret-value"):
-        yield "deploy: more than two stacks are changed, or keys are made anew"
+    if len(done.at("execute-change-set")) != 3 or done.at("put-secret-value"):
+        yield "deploy: more than three stacks are changed, or keys are made anew"
 
 
 def a_deployment_that_fails_its_test_is_taken_back(deployment: Deployment) -> Iterator[str]:
@@ -202,6 +213,8 @@ def a_deployment_that_fails_its_test_is_taken_back(deployment: Deployment) -> It
     changed = done.at("execute-change-set", "--stack-name farebox-staging ")
     if len(changed) != 2 or not done.first("curl") < changed[1]:
         yield f"deploy: after a failed test the stack is changed {len(changed) - 1} times"
+    if len(done.at("execute-change-set", "--stack-name farebox-staging-base ")) != 1:
+        yield "deploy: after a failed test more than the service stack is taken back"
     if not any("former" in done.calls[at] for at in done.at("create-change-set")):
         yield "deploy: it is not the former template and parameters that come back"
     if "was rolled back" not in done.said:

@@ -60,8 +60,7 @@ def each_container_is_closed_in(deployment: Deployment) -> Iterator[str]:
             "ReadonlyRootFilesystem": True,
             "User": "10001:10001",
             "Essential": True,
-            # It makes the service wait for its firewall.
-            "DockerLabels.firewall": _firewall(deployment) if container.ports else None,
+            "DockerLabels": None,
             "LinuxParameters.InitProcessEnabled": True,
             "LinuxParameters.Capabilities.Drop.0": "ALL",
             "LinuxParameters.Capabilities.Add": None,
@@ -80,10 +79,6 @@ def each_container_is_closed_in(deployment: Deployment) -> Iterator[str]:
             yield f"{container.name} mounts /tmp with {options}"
         if len(container.task["ContainerDefinitions"]) != 1:
             yield f"{container.task_name} has other containers"
-
-
-def _firewall(deployment: Deployment) -> str:
-    return "<WebAclAssociation>" if deployment.guarded else "none"
 
 
 def each_log_is_written_without_making_requests_wait(deployment: Deployment) -> Iterator[str]:

@@ -169,10 +169,10 @@ def only_a_first_deployment_sets_the_number_of_tasks(deployment: Deployment) -> 
     first scaling; with one, each deployment would reset what scaling has set."""
     parameters = {
         name: ",".join(value) if isinstance(value, list) else str(value)
-        for name, value in deployment.service.parameters.items()
+        for name, value in deployment.release.parameters.items()
     }
     source = template(deployment.root / "cloudformation" / "service.yaml")
-    first = render(source, parameters | {"FirstDeployment": "true"}, deployment.service.name)
+    first = render(source, parameters | {"FirstDeployment": "true"}, deployment.release.name)
     for name, service in deployment.service.of(SERVICE).items():
         begun = first.of(SERVICE)[name].get("DesiredCount")
         wanted = min_tasks(deployment, name, service)

@@ -1,12 +1,19 @@
-"""The two stacks as wholes: parameters, outputs, names and size."""
+"""The stacks as wholes: parameters, outputs, names and size."""
 
 import re
 from collections.abc import Iterator
 
-from tests.infrastructure.deployments import Deployment, stage_parameters, template
-from tests.infrastructure.render import RenderError, render
+from release.join import text_of
+from tests.infrastructure.deployments import (
+    TEMPLATES,
+    Deployment,
+    accepted,
+    stage_parameters,
+    template,
+    templates,
+)
 
-# The outputs of the data stack that the release passes to the service stack.
+# The outputs that the release passes to later stacks.
 HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}
 HANDED_OVER |= {
     "OperatorKeysSecretArn",
@@ -36,6 +43,9 @@ WEAK_IN_PRODUCTION = (
     {"AllowedCidr": "192.0.2.0/24"},
 )
 MAX_TEMPLATE_BYTES = 1_000_000
+MAX_LINES, MAX_COLUMNS = 400, 160
+# The outputs of the base stack that only people and release scripts read.
+FOR_OPERATORS = {"Url", "BalancerName"}
 GUARDS = (
     *("WAFv2::WebACL", "WAFv2::WebACLAssociation", "WAFv2::LoggingConfiguration"),
     *("CloudWatch::Alarm", "CloudWatch::CompositeAlarm", "CloudWatch::Dashboard"),
@@ -51,14 +61,8 @@ def no_rule_of_the_template_is_broken(deployment: Deployment) -> Iterator[str]:
 def production_cannot_be_deployed_with_a_weak_choice(deployment: Deployment) -> Iterator[str]:
     if not deployment.production or deployment.service.parameters["CognitoUserPoolId"]:
         return
-    service = template(deployment.root / "cloudformation" / "service.yaml")
-    parameters = {name: _text(value) for name, value in deployment.service.parameters.items()}
     for choice in WEAK_IN_PRODUCTION:
-        try:
-            broken = render(service, parameters | choice).broken_rules
-        except RenderError:
-            continue
-        if not broken:
+        if accepted(deployment.root, deployment.stage, choice):
             yield f"production accepts {choice}: add a Rule that refuses it"
 
 
@@ -76,8 +80,55 @@ def no_one_pays_for_metrics_that_nothing_reads(deployment: Deployment) -> Iterat
 
 
 def every_value_handed_over_is_an_output_and_a_parameter(deployment: Deployment) -> Iterator[str]:
-    missing = HANDED_OVER - (set(deployment.data.outputs) & set(deployment.service.parameters))
+    data, base, release = deployment.stacks
+    taken = set(base.parameters) | set(release.parameters)
+    missing = HANDED_OVER - (set(data.outputs) & taken)
+    missing |= set(base.outputs) - FOR_OPERATORS - set(release.parameters)
     yield from (f"{name} must be an output and a parameter" for name in sorted(missing))
+
+
+def what_two_stacks_take_has_one_value(deployment: Deployment) -> Iterator[str]:
+    _, base, release = deployment.stacks
+    for name in sorted(set(base.parameters) & set(release.parameters)):
+        if base.parameters[name] != release.parameters[name]:
+            yield f"{name} is {base.parameters[name]} in one stack, not in the other"
+
+
+def each_parameter_is_in_one_group(deployment: Deployment) -> Iterator[str]:
+    """As the console of CloudFormation shows them."""
+    for name in TEMPLATES:
+        body = template(deployment.root / "cloudformation" / f"{name}.yaml")
+        groups = body["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        listed = [parameter for group in groups for parameter in group["Parameters"]]
+        if sorted(listed) != sorted(body["Parameters"]):
+            wrong = {one for one in listed if listed.count(one) > 1}
+            wrong |= set(listed) ^ set(body["Parameters"])
+            yield f"{name}: {sorted(wrong)} are in no group, in two, or no parameters"
+        yield from (
+            f"{name}: a group has no name or no parameters: {group}"
+            for group in groups
+            if not (group["Label"]["default"] and group["Parameters"])
+        )
+
+
+def each_part_can_be_read(deployment: Deployment) -> Iterator[str]:
+    for path in sorted((deployment.root / "cloudformation").glob("*/*.yaml")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if len(lines) > MAX_LINES:
+            yield f"{path.name} has {len(lines)} lines: split it by topic"
+        if not lines[0].startswith("# "):
+            yield f"{path.name} does not begin with what it is about"
+        yield from (
+            f"{path.name}:{number} has {len(line)} columns"
+            for number, line in enumerate(lines, 1)
+            if len(line) > MAX_COLUMNS
+        )
+
+
+def no_stack_imports_from_another(deployment: Deployment) -> Iterator[str]:
+    """An export could not change while another stack imports it."""
+    for stack in deployment.stacks:
+        yield from (f"{stack.name} exports {name}" for name in stack.exports)
 
 
 def each_output_is_what_its_name_says(deployment: Deployment) -> Iterator[str]:
@@ -95,14 +146,29 @@ def each_output_is_what_its_name_says(deployment: Deployment) -> Iterator[str]:
         "AccessLogsBucket": r"<AccessLogs>",
         "RecordsBucket": r"<Records>",
         "UploadsBucket": r"<Uploads>",
+        "BalancerName": r"<LoadBalancer\.DNSName>",
+        "BalancerFullName": r"<LoadBalancer\.LoadBalancerFullName>",
+        "TargetGroup": r"<TargetGroup>",
+        "TargetGroupFullName": r"<TargetGroup\.TargetGroupFullName>",
+        "RelayTargetGroup": r"<RelayTargetGroup>",
+        "RelayTargetGroupFullName": r"<RelayTargetGroup\.TargetGroupFullName>",
+        "WebSecurityGroup": r"<WebSecurityGroup>",
+        "RelaySecurityGroup": r"<RelaySecurityGroup>",
+        "WorkerSecurityGroup": r"<WorkerSecurityGroup>",
     }
-    for name, value in deployment.data.outputs.items():
-        if name in wanted and not re.fullmatch(wanted[name], str(value)):
-            yield f"the output {name} is {value}: it must be {wanted[name]}"
+    for outputs in (deployment.data.outputs, deployment.service.outputs):
+        for name in set(wanted) & set(outputs):
+            if not re.fullmatch(wanted[name], str(outputs[name])):
+                yield f"the output {name} is {outputs[name]}: it must be {wanted[name]}"
 
 
 def a_parameter_file_names_only_parameters(deployment: Deployment) -> Iterator[str]:
-    for stack, given in stage_parameters(deployment.root, deployment.stage).items():
+    files = stage_parameters(deployment.root, deployment.stage)
+    yield from (
+        f"{name} is chosen for base and for service: leave it out of service"
+        for name in sorted(set(files["base"]) & set(files["service"]))
+    )
+    for stack, given in files.items():
         known = template(deployment.root / "cloudformation" / f"{stack}.yaml")["Parameters"]
         yield from (
             f"the template {stack} has no parameter {name}: correct or remove it"
@@ -140,10 +206,7 @@ def no_resource_waits_for_itself(deployment: Deployment) -> Iterator[str]:
 
 
 def templates_are_small_enough(deployment: Deployment) -> Iterator[str]:
-    for path in sorted((deployment.root / "cloudformation").glob("*.yaml")):
-        if path.stat().st_size > MAX_TEMPLATE_BYTES:
-            yield f"{path.name} has {path.stat().st_size} bytes: the limit is {MAX_TEMPLATE_BYTES}"
-
-
-def _text(value: object) -> str:
-    return ",".join(value) if isinstance(value, list) else str(value)
+    for path in templates(deployment.root):
+        size = len(text_of(path).encode())
+        if size > MAX_TEMPLATE_BYTES:
+            yield f"{path.stem} has {size} bytes: the limit is {MAX_TEMPLATE_BYTES}"

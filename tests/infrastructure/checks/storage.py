@@ -33,10 +33,12 @@ def everything_that_holds_data_is_retained(deployment: Deployment) -> Iterator[s
                 )
 
 
-def nothing_that_holds_data_is_in_the_service_stack(deployment: Deployment) -> Iterator[str]:
+def nothing_that_holds_data_is_in_a_stack_that_can_be_rebuilt(
+    deployment: Deployment,
+) -> Iterator[str]:
     for name, resource in deployment.service.resources.items():
         if resource["Type"] in HOLDS_DATA:
-            yield f"{name} would be rolled back with the service: move it to data.yaml"
+            yield f"{name} could be rolled back or removed: move it to the data stack"
 
 
 def the_table_is_named_for_its_stage(deployment: Deployment) -> Iterator[str]:

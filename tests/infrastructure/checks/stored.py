@@ -1,4 +1,4 @@
-"""How each store is set up, value by value; why is in cloudformation/data.yaml."""
+"""How each store is set up, value by value; why is in cloudformation/data."""
 
 from collections.abc import Iterator, Mapping
 

@@ -43,7 +43,7 @@ def each_role_is_taken_by_the_service_that_uses_it(deployment: Deployment) -> It
 
 
 def a_boundary_bounds_every_role(deployment: Deployment) -> Iterator[str]:
-    for stack in deployment.stacks:
+    for stack in (deployment.data, deployment.service):
         boundary = stack.parameters["PermissionsBoundary"]
         for name, role in stack.of("IAM::Role").items():
             if role.get("PermissionsBoundary", "") != boundary:

@@ -1,14 +1,14 @@
 """Mutations of the load balancer, its target group and its listeners."""
 
-from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation, on
+from tests.infrastructure.template_mutations.mutation import BASE, TemplateMutation, on
 
 
 def _balancer(name: str, old: str, new: str) -> TemplateMutation:
-    return on(name, "LoadBalancer", old, new)
+    return on(name, "LoadBalancer", old, new, BASE)
 
 
 def _targets(name: str, old: str, new: str) -> TemplateMutation:
-    return on(name, "TargetGroup", old, new)
+    return on(name, "TargetGroup", old, new, BASE)
 
 
 BALANCER = (
@@ -57,22 +57,22 @@ BALANCER = (
     _targets("requests-cut-off", 'Value: "35"', 'Value: "5"'),
     TemplateMutation(
         "old-tls",
-        SERVICE,
+        BASE,
         "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
         "ELBSecurityPolicy-2016-08",
     ),
     TemplateMutation(
         "tls-without-a-certificate",
-        SERVICE,
+        BASE,
         "      Certificates: [{CertificateArn: !Ref CertificateArn}]\n",
         "",
         "\n  HttpsListener:\n",
     ),
     TemplateMutation(
         "plain-http-beside-tls",
-        SERVICE,
+        BASE,
         '{Type: redirect, RedirectConfig: {Protocol: HTTPS, Port: "443", StatusCode: HTTP_301}}',
         "{Type: forward, TargetGroupArn: !Ref TargetGroup}",
     ),
-    TemplateMutation("redirect-for-a-while", SERVICE, "HTTP_301", "HTTP_302"),
+    TemplateMutation("redirect-for-a-while", BASE, "HTTP_301", "HTTP_302"),
 )

@@ -1,16 +1,16 @@
 """Mutations of the web application firewall: its rules, limits, responses and log."""
 
-from tests.infrastructure.template_mutations.mutation import DATA, SERVICE, TemplateMutation
+from tests.infrastructure.template_mutations.mutation import BASE, DATA, TemplateMutation
 
 _ORIGIN = '                  - {Name: Access-Control-Allow-Origin, Value: "*"}\n'
 
 
 def _firewall(name: str, old: str, new: str, after: str = "\n  WebAcl:\n") -> TemplateMutation:
-    return TemplateMutation(name, SERVICE, old, new, after)
+    return TemplateMutation(name, BASE, old, new, after)
 
 
 def _rule(name: str, rule: str, old: str, new: str) -> TemplateMutation:
-    return TemplateMutation(name, SERVICE, old, new, f"\n        - Name: {rule}\n")
+    return TemplateMutation(name, BASE, old, new, f"\n        - Name: {rule}\n")
 
 
 FIREWALL = (
@@ -68,7 +68,7 @@ FIREWALL = (
     ),
     TemplateMutation(
         "firewall-not-associated",
-        SERVICE,
+        BASE,
         "Type: AWS::WAFv2::WebACLAssociation\n    Condition: IsGuarded\n"
         "    Properties: {ResourceArn: !Ref LoadBalancer, WebACLArn: !GetAtt WebAcl.Arn}",
         "Type: AWS::CloudFormation::WaitConditionHandle",
@@ -189,7 +189,7 @@ FIREWALL = (
     ),
     TemplateMutation(
         "outermost-limit-too-narrow",
-        SERVICE,
+        BASE,
         "TotalRatePerIp: {Type: Number, Default: 6000",
         "TotalRatePerIp: {Type: Number, Default: 3000",
     ),
@@ -226,8 +226,8 @@ FIREWALL = (
     _rule(
         "managed-rule-with-awss-answer",
         "KnownBadInputs",
-        "{Name: PROPFIND_METHOD, ActionToUse: {Block: {CustomResponse:",
-        "{Name: PROPFIND_METHODS, ActionToUse: {Block: {CustomResponse:",
+        "- Name: PROPFIND_METHOD\n",
+        "- Name: PROPFIND_METHODS\n",
     ),
     _rule(
         "managed-rule-with-another-status", "Reputation", "ResponseCode: 403", "ResponseCode: 404"
@@ -235,11 +235,11 @@ FIREWALL = (
     _rule(
         "managed-rule-that-no-page-can-read",
         "Reputation",
-        ', ResponseHeaders: [{Name: Access-Control-Allow-Origin, Value: "*"}]',
+        f'{" " * 24}ResponseHeaders: [{{Name: Access-Control-Allow-Origin, Value: "*"}}]\n',
         "",
     ),
     TemplateMutation(
-        "refusal-with-a-code-of-no-one", SERVICE, '"code": "REQUEST_REFUSED"', '"code": "FORBIDDEN"'
+        "refusal-with-a-code-of-no-one", BASE, '"code": "REQUEST_REFUSED"', '"code": "FORBIDDEN"'
     ),
     _rule(
         "headers-beyond-the-quota",
@@ -250,33 +250,33 @@ FIREWALL = (
     ),
     TemplateMutation(
         "credentials-in-samples",
-        SERVICE,
+        BASE,
         "FieldKeys: [authorization, cookie, x-google-id, sec-websocket-protocol]",
         "FieldKeys: [cookie, x-google-id, sec-websocket-protocol]",
     ),
     TemplateMutation(
         "tickets-in-the-details-of-a-rule",
-        SERVICE,
+        BASE,
         "FieldType: SINGLE_QUERY_ARGUMENT, FieldKeys: [ticket]",
         "FieldType: SINGLE_QUERY_ARGUMENT, FieldKeys: [token]",
     ),
     TemplateMutation(
         "ticket-headers-in-the-firewalls-log",
-        SERVICE,
+        BASE,
         "        - SingleHeader: {Name: sec-websocket-protocol}\n",
         "",
         "\n  WebAclLogging:\n",
     ),
     TemplateMutation(
         "ticket-queries-in-the-firewalls-log",
-        SERVICE,
+        BASE,
         "        - QueryString: {}\n",
         "",
         "\n  WebAclLogging:\n",
     ),
     TemplateMutation(
         "credentials-in-the-details-of-a-limit",
-        SERVICE,
+        BASE,
         "            Action: SUBSTITUTION\n",
         "            Action: SUBSTITUTION\n            ExcludeRateBasedDetails: true\n",
     ),
@@ -288,14 +288,14 @@ FIREWALL = (
     ),
     TemplateMutation(
         "addresses-in-the-firewalls-log",
-        SERVICE,
+        BASE,
         "        - UriPath: {}\n",
         "",
         "\n  WebAclLogging:\n",
     ),
     TemplateMutation(
         "identities-in-the-firewalls-log",
-        SERVICE,
+        BASE,
         "        - SingleHeader: {Name: x-google-id}\n",
         "",
         "\n  WebAclLogging:\n",

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from release.join import text_of
 from tests.infrastructure.deployments import ROOT
 from tests.infrastructure.permissions import Call, recorded_calls
 from tests.infrastructure.template_mutations.mutation import TemplateMutation
@@ -50,7 +51,7 @@ def verdict(
     mutation: TemplateMutation, calls: Sequence[Call], known: frozenset[str]
 ) -> tuple[str, str]:
     """Whether the mistake is noticed, survives or cannot be applied, and what says so."""
-    text = (ROOT / mutation.file).read_text(encoding="utf-8")
+    text = text_of(ROOT / mutation.file)
     if not mutation.after and text.count(mutation.old) != 1:
         return INVALID, f"the text is in {mutation.file} {text.count(mutation.old)} times"
     with tempfile.TemporaryDirectory() as folder:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+# Templates as CloudFormation gets them, joined from their parts.
+BASE = "cloudformation/base.yaml"
 SERVICE = "cloudformation/service.yaml"
 DATA = "cloudformation/data.yaml"
 SERVER = "docker/gunicorn.conf.py"
 IMAGE = "docker/Dockerfile"
+DEPLOY = "release/deploy"
 PRODUCTION = "cloudformation/parameters/production.json"
 
 
@@ -20,6 +23,6 @@ class TemplateMutation:
     after: str = ""
 
 
-def on(name: str, resource: str, old: str, new: str) -> TemplateMutation:
-    """A mutation of one resource of the service template."""
-    return TemplateMutation(name, SERVICE, old, new, f"\n  {resource}:\n")
+def on(name: str, resource: str, old: str, new: str, file: str = SERVICE) -> TemplateMutation:
+    """A mutation of one resource of a template."""
+    return TemplateMutation(name, file, old, new, f"\n  {resource}:\n")

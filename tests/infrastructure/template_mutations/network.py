@@ -1,25 +1,25 @@
 """Mutations of the subnets, security groups, VPC endpoints and flow logs."""
 
-from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation
+from tests.infrastructure.template_mutations.mutation import BASE, SERVICE, TemplateMutation
 
 NETWORK = (
     TemplateMutation(
         "tasks-open-to-the-world",
-        SERVICE,
+        BASE,
         "SourceSecurityGroupId: !Ref BalancerSecurityGroup",
         "CidrIp: 0.0.0.0/0",
         "\n  WebSecurityGroup:\n",
     ),
     TemplateMutation(
         "tasks-open-on-every-port",
-        SERVICE,
+        BASE,
         "FromPort: 8080",
         "FromPort: 0",
         "\n  WebSecurityGroup:\n",
     ),
     TemplateMutation(
         "worker-may-be-called",
-        SERVICE,
+        BASE,
         "      SecurityGroupEgress:",
         "      SecurityGroupIngress:\n"
         "        - {IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0, "
@@ -28,53 +28,53 @@ NETWORK = (
         "\n  WorkerSecurityGroup:\n",
     ),
     TemplateMutation(
-        "subnets-overlap", SERVICE, "!Select [1, !Cidr", "!Select [0, !Cidr", "\n  PublicSubnetB:\n"
+        "subnets-overlap", BASE, "!Select [1, !Cidr", "!Select [0, !Cidr", "\n  PublicSubnetB:\n"
     ),
     TemplateMutation(
         "subnets-in-one-zone",
-        SERVICE,
+        BASE,
         "!Select [1, !GetAZs",
         "!Select [0, !GetAZs",
         "\n  PrivateSubnetB:\n",
     ),
     TemplateMutation(
         "table-by-the-internet",
-        SERVICE,
+        BASE,
         "[!Ref PublicRoutes, !Ref PrivateRoutesA,",
         "[!Ref PrivateRoutesA,",
         "\n  TableEndpoint:\n",
     ),
     TemplateMutation(
         "any-table-through-the-gateway",
-        SERVICE,
+        BASE,
         'table/${TableName}"',
         'table/*"',
         "\n  TableEndpoint:\n",
     ),
     TemplateMutation(
         "any-bucket-through-the-gateway",
-        SERVICE,
+        BASE,
         "prod-${AWS::Region}-starport-layer-bucket/*",
         "*",
         "\n  StorageEndpoint:\n",
     ),
     TemplateMutation(
         "layers-of-another-region",
-        SERVICE,
+        BASE,
         "prod-${AWS::Region}-starport",
         "prod-us-west-2-starport",
         "\n  StorageEndpoint:\n",
     ),
     TemplateMutation(
         "anything-to-s3-through-the-gateway",
-        SERVICE,
+        BASE,
         "Action: s3:GetObject",
         "Action: s3:*",
         "\n  StorageEndpoint:\n",
     ),
     TemplateMutation(
         "gateway-without-a-policy",
-        SERVICE,
+        BASE,
         "      PolicyDocument:\n",
         "      Tags:\n        - {Key: x, Value: y}\n    Metadata:\n      Was:\n",
         "\n  StorageEndpoint:\n",
@@ -90,14 +90,14 @@ NETWORK = (
     ),
     TemplateMutation(
         "records-that-the-gateway-keeps-away",
-        SERVICE,
+        BASE,
         "Action: [s3:GetObject, s3:PutObject]",
         "Action: [s3:GetObject]",
         "\n  StorageEndpoint:\n",
     ),
     TemplateMutation(
         "any-secret-through-the-endpoint",
-        SERVICE,
+        BASE,
         """Resource:
               - !Ref KeysSecretArn
               - !Ref KlingSecretArn
@@ -109,7 +109,7 @@ NETWORK = (
     ),
     TemplateMutation(
         "any-kms-key-through-the-endpoint",
-        SERVICE,
+        BASE,
         "Resource: [!Ref DataKeyArn, !If [HasFormerDataKey, !Ref FormerDataKeyArn, "
         "!Ref AWS::NoValue]]",
         'Resource: "*"',
@@ -117,7 +117,7 @@ NETWORK = (
     ),
     TemplateMutation(
         "networks-log-without-its-group",
-        SERVICE,
+        BASE,
         "Action: logs:DescribeLogGroups",
         "Action: logs:DescribeLogStreams",
         "\n  FlowLogRole:\n",

@@ -108,9 +108,8 @@ PAGING = (
     on(
         "throttled-looks-unwatched",
         "TableThrottlesAlarm",
-        "MetricName: ReadThrottleEvents, Dimensions: [{Name: TableName, Value: !Ref "
-        "TableName}, {Name: GlobalSecondaryIndexName, Value: GSI2}]",
-        "MetricName: ReadThrottleEvents, Dimensions: [{Name: TableName, Value: !Ref TableName}]",
+        ", {Name: GlobalSecondaryIndexName, Value: GSI2}]",
+        "]",
     ),
     on("failed-audit-unheard", "AuditFailures", "anything-but: 0", "anything-but: 1"),
     on(

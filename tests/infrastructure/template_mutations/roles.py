@@ -85,15 +85,15 @@ ROLES = (
     TemplateMutation(
         "worker-may-sign-access-tokens",
         SERVICE,
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn,",
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref AccessTokenKeysSecretArn,",
+        f"{' ' * 18}- !Ref KlingSecretArn\n",
+        f"{' ' * 18}- !Ref KlingSecretArn\n{' ' * 18}- !Ref AccessTokenKeysSecretArn\n",
         "\n  WorkerRole:\n",
     ),
     TemplateMutation(
         "worker-reads-the-operators-keys",
         SERVICE,
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn,",
-        "[!Ref KeysSecretArn, !Ref KlingSecretArn, !Ref OperatorKeysSecretArn,",
+        f"{' ' * 18}- !Ref KlingSecretArn\n",
+        f"{' ' * 18}- !Ref KlingSecretArn\n{' ' * 18}- !Ref OperatorKeysSecretArn\n",
         "\n  WorkerRole:\n",
     ),
     TemplateMutation(

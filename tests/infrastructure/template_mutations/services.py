@@ -1,6 +1,12 @@
 """Mutations of the ECS services: deployments, placement and scaling."""
 
-from tests.infrastructure.template_mutations.mutation import SERVICE, TemplateMutation, on
+from tests.infrastructure.template_mutations.mutation import (
+    BASE,
+    DEPLOY,
+    SERVICE,
+    TemplateMutation,
+    on,
+)
 
 
 def _service(name: str, old: str, new: str) -> TemplateMutation:
@@ -18,19 +24,26 @@ SERVICES = (
     _service("circuit-breaker-without-going-back", "Rollback: true}", "Rollback: false}"),
     _service("deployment-that-cannot-proceed", "MaximumPercent: 200", "MaximumPercent: 100"),
     _service("deployment-with-a-gap", "MinimumHealthyPercent: 100", "MinimumHealthyPercent: 50"),
-    _service(
-        "listener-not-waited-for",
-        "      Tags: [{Key: listener, Value: !If [HasCertificate, !Ref HttpsListener, !Ref "
-        "HttpListener]}]\n",
-        "",
-    ),
+    TemplateMutation("service-before-its-listener", DEPLOY, 'change "$BASE_STACK" base\n', ""),
     _service(
         "public-address-in-private",
-        "AssignPublicIp: !If [HasNat, DISABLED, ENABLED]",
+        "AssignPublicIp: !Ref TaskPublicAddress",
         "AssignPublicIp: ENABLED",
     ),
-    _service(
-        "no-way-out", "AssignPublicIp: !If [HasNat, DISABLED, ENABLED]", "AssignPublicIp: DISABLED"
+    _service("no-way-out", "AssignPublicIp: !Ref TaskPublicAddress", "AssignPublicIp: DISABLED"),
+    on(
+        "addresses-the-wrong-way-round",
+        "TaskSubnets",
+        "!If [HasNat, DISABLED, ENABLED]",
+        "!If [HasNat, ENABLED, DISABLED]",
+        BASE,
+    ),
+    on(
+        "tasks-in-public-subnets",
+        "TaskSubnets",
+        "!If [HasNat, !Ref PrivateSubnetA, !Ref PublicSubnetA]",
+        "!Ref PublicSubnetA",
+        BASE,
     ),
     _service(
         "count-set-back-by-deployments",
@@ -47,7 +60,7 @@ SERVICES = (
     TemplateMutation(
         "requests-counted-elsewhere",
         SERVICE,
-        "${LoadBalancer.LoadBalancerFullName}/${TargetGroup.TargetGroupFullName}",
-        "${TargetGroup.TargetGroupFullName}",
+        "${BalancerFullName}/${TargetGroupFullName}",
+        "${TargetGroupFullName}",
     ),
 )

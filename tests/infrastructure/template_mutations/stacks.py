@@ -1,9 +1,9 @@
 """Mutations of the stacks as wholes: parameters, rules and references."""
 
 from tests.infrastructure.template_mutations.mutation import (
+    BASE,
     DATA,
     PRODUCTION,
-    SERVICE,
     TemplateMutation,
 )
 
@@ -21,16 +21,16 @@ STACKS = (
     ),
     TemplateMutation(
         "rule-for-tls-lost",
-        SERVICE,
+        BASE,
         '      - Assert: !Not [!Equals [!Ref CertificateArn, ""]]\n'
         '        AssertDescription: "Production needs CertificateArn: tokens and credits do '
         'not travel in the clear."\n',
         "",
     ),
     TemplateMutation(
-        "attribute-that-is-not-there", SERVICE, "!GetAtt WebAcl.Arn", "!GetAtt WebAcl.ARN"
+        "attribute-that-is-not-there", BASE, "!GetAtt WebAcl.Arn", "!GetAtt WebAcl.ARN"
     ),
-    TemplateMutation("reference-to-nothing", SERVICE, "!Ref InternetGateway", "!Ref Gateway"),
+    TemplateMutation("reference-to-nothing", BASE, "!Ref InternetGateway", "!Ref Gateway"),
     TemplateMutation(
         "circle", DATA, "table, secrets, images, logs, alerts", "${Table} and more", "\n  Key:\n"
     ),

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import yaml
 
+from release.join import text_of
 from tests.infrastructure.checks.everything import Check, checks
 from tests.infrastructure.deployments import EVERYTHING, ROOT, Deployment, deployment
-from tests.infrastructure.lint import cfn_lint_command, checkov_command
+from tests.infrastructure.lint import cfn_lint_command, checkov_command, joined_file
 from tests.infrastructure.measure.noted import Notes, noting
 from tests.infrastructure.measure.unread import known_keys, unknown_keys, unread
 from tests.infrastructure.permissions import Call, faults
@@ -87,8 +88,14 @@ def copy_sources(folder: Path) -> Path:
 
 
 def apply(mutation: TemplateMutation, root: Path) -> None:
-    """Changes the file. Raises `LookupError` when the text to replace is not there."""
+    """Changes the file; a template that is in parts is joined first, and the parts are removed.
+
+    Raises `LookupError` when the text to replace is not there.
+    """
     path = root / mutation.file
+    if not path.exists() and path.with_suffix("").is_dir():
+        path.write_text(text_of(path), encoding="utf-8")
+        shutil.rmtree(path.with_suffix(""))
     path.write_text(mutated(mutation, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
@@ -150,6 +157,8 @@ def first_linter_finding(root: Path, mutation: TemplateMutation) -> str | None:
         return f"lint: {mutation.file}"
     if not mutation.file.startswith("cloudformation/") or path.suffix != ".yaml":
         return None
+    if path.parent.name != "cloudformation":
+        path = joined_file(path.parent.with_suffix(".yaml"), root)
     found = re.search(r"^([EWI]\d{4}) ", _output(cfn_lint_command(path)), re.MULTILINE)
     if found:
         return f"cfn-lint {found[1]}"
