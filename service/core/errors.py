@@ -83,7 +83,7 @@ class Unprocessable(FareboxError):
 
 
 class RateLimited(FareboxError):
-    """Too much at once. The code is also the firewall's (cloudformation/service.yaml), which limits
+    """Too much at once. The code is also the firewall's (cloudformation/base), which limits
     every route."""
 
     code = "TOO_MANY_REQUESTS"

@@ -108,7 +108,7 @@ class UnsupportedMediaType(UnsupportedMedia):
 
 
 class RequestRefused(Forbidden):
-    """Sent by the firewall in front of a deployment (cloudformation/service.yaml), with an empty
+    """Sent by the firewall in front of a deployment (cloudformation/base), with an empty
     `requestId`."""
 
     code = "REQUEST_REFUSED"
