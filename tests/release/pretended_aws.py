@@ -13,45 +13,11 @@ from typing import Any
 
 import jmespath
 
+from tests.release.pretended_stacks import SERVICE_OUTPUTS, outputs_of
+
 Account = dict[str, Any]
 Options = dict[str, Any]
 
-DATA_OUTPUTS = {
-    "TableName": "UserCredits-dev",
-    "KeyArn": "arn:key",
-    "DataKeyArn": "arn:data-key",
-    "SealedTableName": "UserCredits-dev",
-    "KeysSecretArn": "arn:keys",
-    "KlingSecretArn": "arn:kling",
-    "OperatorKeysSecretArn": "arn:operators",
-    "AccessTokenKeysSecretArn": "arn:access-tokens",
-    "RepositoryArn": "arn:repository",
-    "RepositoryUri": "registry.example/farebox-dev",
-    "AccessLogsBucket": "access-logs",
-    "RecordsBucket": "records",
-    "TemplatesBucket": "templates",
-    "TemplatesUrl": "https://s3/templates",
-}
-IDENTITY_OUTPUTS = {"CognitoUserPoolId": "us-east-1_AbCdEf123", "CognitoClientIds": "1app"}
-BASE_OUTPUTS = {
-    "Url": "https://api.example.com",
-    "BalancerName": "balancer.example.com",
-    "BalancerFullName": "app/balancer/1",
-    "TargetGroup": "arn:targets",
-    "TargetGroupFullName": "targetgroup/web/1",
-    "WebSecurityGroup": "web-group",
-    "WorkerSecurityGroup": "group",
-    "TaskSubnets": "subnet-a,subnet-b",
-    "TaskPublicAddress": "DISABLED",
-}
-SERVICE_OUTPUTS = {
-    "ClusterName": "farebox-dev",
-    "WebServiceName": "web",
-    "WorkerServiceName": "worker",
-    "OperatorTask": "operator:1",
-    "RepairRoleArn": "arn:repair",
-}
-_OUTPUTS = {"data": DATA_OUTPUTS, "base": BASE_OUTPUTS, "identity": IDENTITY_OUTPUTS}
 BASE = "registry.example/python@sha256:" + "b" * 64
 
 # Longer than the buffer of a pipe, so that a reader that stops early breaks the writer.
@@ -143,7 +109,7 @@ def execute_change_set(account: Account, options: Options) -> Any:
         if name in account["stacks"]:
             account["stacks"][name]["status"] = account["end"]
         return {}
-    outputs = _OUTPUTS.get(name.rpartition("-")[2], SERVICE_OUTPUTS)
+    outputs = outputs_of(name)
     if outputs is SERVICE_OUTPUTS:
         images = {key: change["parameters"][key] for key in ("ImageUri", "PreviousImageUri")}
         outputs = SERVICE_OUTPUTS | {key: value for key, value in images.items() if value}

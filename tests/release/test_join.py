@@ -1,4 +1,4 @@
-"""`release/join.py`: the parts of a template become one, and nothing gets lost or is told twice."""
+"""`release/join.py`: the parts of a template become one, and nothing is lost or stands twice."""
 
 import subprocess
 import sys
