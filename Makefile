@@ -109,6 +109,10 @@ transcripts: $(VENV)/test ## write what every release script does in every situa
 	@$(RUN) -m tests.infrastructure.transcripts
 
 # The release needs the AWS CLI, Docker, curl and Python. Account and region come from the AWS CLI's own settings.
+.PHONY: account
+account: ## make or change the stack of the account: who may deploy, bounds of every role, budget (once, as an administrator)
+	@release/account
+
 .PHONY: image
 image: ## build this commit's image and push it (STAGE=dev|staging|production)
 	@release/image

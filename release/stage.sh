@@ -5,8 +5,11 @@ set -euo pipefail
 # there add `|| exit`.
 shopt -s inherit_errexit 2>/dev/null || true
 
-case "${STAGE:-}" in
-    dev | staging | production) ;;
+# The stack of the account is of no stage.
+[ "${0##*/}" != account ] || STAGE=account
+case "${STAGE:-}:${0##*/}" in
+    dev:* | staging:* | production:*) ;;
+    account:account | account:change) ;;
     *)
         echo "Name the deployment: STAGE=dev, STAGE=staging or STAGE=production." >&2
         exit 2
@@ -17,10 +20,11 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 DATA_STACK=farebox-$STAGE-data
 BASE_STACK=farebox-$STAGE-base
 SERVICE_STACK=farebox-$STAGE
+ACCOUNT_STACK=farebox-account
 PARAMETERS=$ROOT/cloudformation/parameters/$STAGE.json
 # A pager would wait for a key in a pipeline.
 export AWS_PAGER=""
-export STAGE ROOT DATA_STACK BASE_STACK SERVICE_STACK PARAMETERS
+export STAGE ROOT ACCOUNT_STACK DATA_STACK BASE_STACK SERVICE_STACK PARAMETERS
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -16,6 +16,7 @@ from devstack.template import parse_template
 from release.join import text_of
 from release.parameters import chosen
 from service.core.settings import STAGES
+from tests.infrastructure.account import account
 from tests.infrastructure.emissions import emitted
 from tests.infrastructure.render import ACCOUNT, REGION, RenderError, Stack, render
 
@@ -40,12 +41,12 @@ FILLED = {
     "PagerUrl": "https://pager.example.com/farebox",
 }
 
-_SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox"
+_SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/production"
 # Every choice that adds something, taken at once.
 EVERYTHING = {
     "InterfaceEndpoints": "true",
     "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/bounds",
-    "RestoredTable": "farebox-restored",
+    "RestoredTable": "UserCredits-production-20261121",
     "FormerDataKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/former",
     "CognitoHookSecretArn": f"{_SECRET}/hook-AbCdEf",
     "StripeSecretArn": f"{_SECRET}/stripe-AbCdEf",
@@ -105,6 +106,7 @@ class Deployment:
     base: Stack
     release: Stack
     service: Stack
+    account: Stack
 
     @property
     def production(self) -> bool:
@@ -210,9 +212,9 @@ def physical(data: Stack) -> dict[str, str]:
         "OperatorKeysSecretArn": f"{secret}/operators-AbCdEf",
         "AccessTokenKeysSecretArn": f"{secret}/access-tokens-AbCdEf",
         "RepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/farebox-{stage}",
-        "AccessLogsBucket": f"farebox-{stage}-accesslogs",
-        "RecordsBucket": f"farebox-{stage}-records",
-        "UploadsBucket": f"farebox-{stage}-uploads",
+        "AccessLogsBucket": f"farebox-{stage}-data-accesslogs-1ab",
+        "RecordsBucket": f"farebox-{stage}-data-records-1ab",
+        "UploadsBucket": f"farebox-{stage}-data-uploads-1ab",
         "UploadDays": str(data.parameters["UploadDays"]),
         "VideoCopyDays": str(data.parameters["VideoCopyDays"]),
     }
@@ -231,7 +233,9 @@ def deployment(stage: str, root: Path = ROOT, **changes: str) -> Deployment:
     unknown = set(changes) - set(data.parameters) - set(base.parameters) - set(release.parameters)
     if unknown:
         raise RenderError(f"no template has the parameters {sorted(unknown)}")
-    return Deployment(root, stage, data, base, release, release.after(base))
+    domain = {f"{stage.capitalize()}Domain": str(base.parameters["DomainName"])}
+    ours = account(root, **domain)
+    return Deployment(root, stage, data, base, release, release.after(base), ours)
 
 
 def _rendered(

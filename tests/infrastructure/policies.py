@@ -4,6 +4,7 @@ logic). Anything that is not known here is an error, not a match."""
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 VERSION = "2012-10-17"
@@ -38,6 +39,14 @@ def denies(policy: Mapping[str, Any], call: Call) -> bool:
     return any(one["Effect"] == "Deny" and applies(one, call) for one in policy["Statement"])
 
 
+def allowed(policies: Iterable[Mapping[str, Any]], call: Call) -> bool:
+    """Whether one of the policies of a role allows the call and none denies it."""
+    documents = list(policies)
+    return any(permits(one, call) for one in documents) and not any(
+        denies(one, call) for one in documents
+    )
+
+
 def applies(statement: Mapping[str, Any], call: Call) -> bool:
     """Whether a statement is about the call."""
     if set(statement) - _KEYS or statement["Effect"] not in ("Allow", "Deny"):
@@ -46,7 +55,7 @@ def applies(statement: Mapping[str, Any], call: Call) -> bool:
     return (
         ("Principal" not in statement or _is(statement["Principal"], call.who))
         and any(like(action, call.action) for action in listed(statement["Action"]))
-        and any(like(resource, call.resource) for resource in resources)
+        and any(_matches(resource, call.resource, call.context) for resource in resources)
         and all(
             _holds(operator, key, keys[key], call.context)
             for operator, keys in statement.get("Condition", {}).items()
@@ -61,15 +70,39 @@ def listed(value: Any) -> list[str]:
 
 def like(pattern: str, text: str) -> bool:
     """IAM's wildcards: `*` for any characters, `?` for one."""
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == text
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"([*?])", pattern)
     exact = "".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts)
-    return re.fullmatch(exact, text, re.DOTALL) is not None
+    return re.compile(exact, re.DOTALL)
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z0-9:/-]+)\}")
+
+
+def _matches(pattern: str, text: str, context: Mapping[str, str]) -> bool:
+    """Whether a pattern with variables fits; one whose variable has no value fits nothing (IAM User
+    Guide, IAM policy elements: Variables and tags)."""
+    known = _resolved(pattern, context)
+    return known is not None and like(known, text)
+
+
+def _resolved(text: str, context: Mapping[str, str]) -> str | None:
+    names = _VARIABLE.findall(text)
+    if any(name not in context for name in names):
+        return None
+    return _VARIABLE.sub(lambda found: context[found[1]], text)
 
 
 def _is(principal: Any, who: str) -> bool:
     if isinstance(principal, str):
         return principal == _EVERYBODY
-    if set(principal) - {"Service", "AWS"}:
+    if set(principal) - {"Service", "AWS", "Federated"}:
         raise ValueError(f"a principal is {sorted(principal)}")
     return any(name in (who, _EVERYBODY) for kind in principal for name in listed(principal[kind]))
 
@@ -86,15 +119,21 @@ _COMPARED: Mapping[str, Callable[[str, str], bool]] = {
 def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, str]) -> bool:
     if operator == "Null":
         return (key not in context) is (str(wanted).lower() == "true")
+    values = [known for one in listed(wanted) if (known := _resolved(one, context)) is not None]
     if operator.startswith("ForAllValues:"):
-        compared = _COMPARED[operator.partition(":")[2]]
-        return _each(compared, listed(wanted), context.get(key, "").split())
+        found = context.get(key, "").split()
+        return all(_compares(operator.partition(":")[2], values, value) for value in found)
+    if operator.endswith("IfExists") and key not in context:
+        return True
+    operator = operator.removesuffix("IfExists")
     if operator == "StringNotEquals":
-        return context.get(key) not in listed(wanted)
+        return context.get(key) not in values
+    return key in context and _compares(operator, values, context[key])
+
+
+def _compares(operator: str, wanted: list[str], found: str) -> bool:
+    if operator == "StringNotEquals":
+        return found not in wanted
     if operator not in _COMPARED:
         raise ValueError(f"the operator {operator} is not known here")
-    return key in context and any(_COMPARED[operator](one, context[key]) for one in listed(wanted))
-
-
-def _each(compared: Callable[[str, str], bool], wanted: list[str], found: Iterable[str]) -> bool:
-    return all(any(compared(one, value) for one in wanted) for value in found)
+    return any(_COMPARED[operator](one, found) for one in wanted)

@@ -16,7 +16,8 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 _ABSENT = object()
 _MARKER = re.compile(r"<(\w+)[.\w]*>")
-_LOGICAL = re.compile(r"\$\{(!?)([A-Za-z0-9:.]+)\}")
+# With a slash in the variables of policies, which `!` keeps as they are.
+_LOGICAL = re.compile(r"\$\{(!?)([A-Za-z0-9:./]+)\}")
 
 
 class RenderError(Exception):

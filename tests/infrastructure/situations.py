@@ -74,6 +74,7 @@ def situations() -> Iterator[Situation]:
     yield from _of_a_rotation()
     yield from _of_an_operator()
     yield from _of_running_tasks()
+    yield from _of_the_account()
 
 
 def _of_any_script() -> Iterator[Situation]:
@@ -325,6 +326,20 @@ def _of_running_tasks() -> Iterator[Situation]:
     refused: Responses = (("*create-change-set*", "ValidationError: no", 254),)
     yield Situation("that is refused", ("rollback",), refused)
     yield Situation("of what runs", ("status",))
+
+
+def _of_the_account() -> Iterator[Situation]:
+    made: Responses = (("*describe-stacks*farebox-account*StackStatus*", "UPDATE_COMPLETE", 0),)
+    none: Responses = (("*describe-stacks*farebox-account*", _NO_STACK, 254),)
+    yield Situation("that is there", ("account",), made)
+    yield Situation("that is not there yet", ("account",), none)
+    yield Situation("that is not confirmed", ("account",), made, {"YES": ""})
+    yield Situation("of a repository", ("account", "Repository=example/farebox"), made)
+    role: Responses = (("*describe-stacks*farebox-account*", "stagingStackRole\tarn:role", 0),)
+    unreadable: Responses = (("*describe-stacks*farebox-account*", "AccessDenied", 254),)
+    change = ("change", "farebox-staging", "previous", "/dev/null")
+    yield Situation("with a role of the stage", change, role)
+    yield Situation("with an account that cannot be read", change, unreadable)
 
 
 def _status(word: str) -> Responses:

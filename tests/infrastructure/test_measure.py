@@ -19,6 +19,7 @@ from tests.infrastructure.measure.unread import (
 NAMES = ["-".join([stage, *list(chosen)[:2]]) for stage, chosen in VARIANTS]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("stage", "chosen"), VARIANTS, ids=NAMES)
 def test_every_check_passes_and_every_value_is_read(stage: str, chosen: dict[str, str]) -> None:
     given = deployment(stage, **chosen)

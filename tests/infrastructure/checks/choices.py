@@ -117,7 +117,6 @@ REFUSED: tuple[Mapping[str, str], ...] = (
     {"AssemblyAiSpeechModel": "best"},
     {"VideoPriceCredits": "1.2345"},
     {"AdminApprovalCredits": "-1"},
-    {"MonthlyBudgetDollars": "-1"},
 )
 # Sizes and limits that no setting has, and what they are by default.
 DEFAULTS = {
@@ -151,7 +150,6 @@ DEFAULTS = {
     "AuditReadsPerSecond": "500",
     "RunbookUrl": "docs/runbook.md",
     "HouseLossCreditsPerHour": "10",
-    "MonthlyBudgetDollars": "0",
     "UploadDays": "7",
     "VideoCopyDays": "0",
     "TrustBareGoogleId": "false",
@@ -247,8 +245,6 @@ def each_stage_chooses_what_it_is_for(deployment: Deployment) -> Iterator[str]:
     for name, wanted in CHOSEN[deployment.stage].items():
         if chosen.get(name, DEFAULTS.get(name)) != wanted:
             yield f"{deployment.stage} has {name} {chosen.get(name)}, and must have {wanted}"
-    if int(chosen["MonthlyBudgetDollars"]) <= 0:
-        yield f"{deployment.stage} has no budget"
     if (chosen.get("TrustBareGoogleId", "false") == "true") is not (deployment.stage == "dev"):
         yield f"{deployment.stage} trusts a bare GoogleID"
     if (chosen.get("LogLevel", "INFO") == "DEBUG") is not (deployment.stage == "dev"):

@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 from tests.infrastructure.checks import (
+    account_parts,
     alarms,
     balancer,
+    bounds,
     build_files,
     choices,
     containers,
     dashboard,
+    deploy_denials,
+    deploy_rights,
+    deployers,
     doors,
     elsewhere,
     environment,
@@ -39,6 +44,7 @@ from tests.infrastructure.checks import (
     scaling,
     server,
     services,
+    stack_rights,
     stacks,
     storage,
     stored,
@@ -91,6 +97,12 @@ _THEMES = (
     identity,
     forwarder,
     identity_values,
+    deployers,
+    stack_rights,
+    deploy_rights,
+    deploy_denials,
+    bounds,
+    account_parts,
 )
 
 

@@ -59,11 +59,3 @@ def tasks_wait_for_what_they_call(deployment: Deployment) -> Iterator[str]:
         needed = {one for one in needed if one != "HttpListener" or "HttpsListener" not in needed}
         if not needed <= stack.before(name):
             yield f"{name} does not wait for {sorted(needed - stack.before(name))}"
-
-
-def publishers_wait_for_their_policies(deployment: Deployment) -> Iterator[str]:
-    """Budgets publishes when it is made."""
-    stack = deployment.service
-    for name in stack.of("Budgets::Budget"):
-        if "NoticeTopicPolicy" not in stack.before(name):
-            yield f"{name} does not wait for the policy of its topic"

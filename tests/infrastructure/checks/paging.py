@@ -204,23 +204,6 @@ def each_topic_has_a_policy_of_its_own(deployment: Deployment) -> Iterator[str]:
             )
 
 
-def the_budget_waits_for_the_policy_of_its_topic(deployment: Deployment) -> Iterator[str]:
-    """Budgets publishes to the topic when it is created, and fails if it may not."""
-    policies = deployment.service.of("SNS::TopicPolicy")
-    for name, budget in deployment.service.of("Budgets::Budget").items():
-        addresses = {
-            subscriber["Address"]
-            for notice in budget["NotificationsWithSubscribers"]
-            for subscriber in notice["Subscribers"]
-        }
-        wanted = {policy for policy, body in policies.items() if addresses & set(body["Topics"])}
-        waited = set(_listed(deployment.service.resources[name].get("DependsOn", [])))
-        yield from (
-            f"{name} does not wait for {policy}: add it to DependsOn"
-            for policy in sorted(wanted - waited)
-        )
-
-
 def _paged_by(deployment: Deployment, counts: Counts) -> list[str]:
     """The paging alarms that watch one of these series and go off."""
     alarms = deployment.service.of(ALARM)

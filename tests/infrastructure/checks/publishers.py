@@ -43,7 +43,7 @@ def each_publisher_may_publish_and_no_one_else(deployment: Deployment) -> Iterat
 def each_publisher_may_use_the_key_and_no_one_else(deployment: Deployment) -> Iterator[str]:
     key = deployment.data.of("KMS::Key")["Key"]["KeyPolicy"]
     ours = {"aws:SourceAccount": ACCOUNT}
-    users: dict[str, Mapping[str, str]] = {CLOUDWATCH: ours, BUDGETS: ours, EVENTS: {}}
+    users: dict[str, Mapping[str, str]] = {CLOUDWATCH: ours, EVENTS: {}}
     for who, context in users.items():
         for action in (*_KEY_USES, "kms:GenerateDataKeyWithoutPlaintext"):
             if not permits(key, Call(who, action, "*", context)):
@@ -52,7 +52,7 @@ def each_publisher_may_use_the_key_and_no_one_else(deployment: Deployment) -> It
             yield f"{who} may delete the key"
         if context and permits(key, Call(who, "kms:Decrypt", "*", {"aws:SourceAccount": OTHER})):
             yield f"{who} may use the key for another account"
-    for who in ("s3.amazonaws.com", "arn:aws:iam::210987654321:root"):
+    for who in ("s3.amazonaws.com", BUDGETS, "arn:aws:iam::210987654321:root"):
         if permits(key, Call(who, "kms:Decrypt", "*", ours)):
             yield f"{who} may use the key"
 
@@ -196,10 +196,6 @@ def _publishers(deployment: Deployment, topic: str) -> set[str]:
     for rule in stack.of("Events::Rule").values():
         if marker in [target["Arn"] for target in rule["Targets"]]:
             found.add(EVENTS)
-    for budget in stack.of("Budgets::Budget").values():
-        for notice in budget["NotificationsWithSubscribers"]:
-            if marker in [subscriber["Address"] for subscriber in notice["Subscribers"]]:
-                found.add(BUDGETS)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Who receives it: topics, subscriptions, events by a real matcher, the budget."""
+"""Who receives it: topics, subscriptions, events by a real matcher."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -94,42 +94,10 @@ def each_topic_is_encrypted_and_says_whose_it_is(deployment: Deployment) -> Iter
             yield f"{name} sends mails as {topic['DisplayName']}"
 
 
-def a_budget_reports_before_and_beyond_its_limit(deployment: Deployment) -> Iterator[str]:
-    limit = float(deployment.service.parameters["MonthlyBudgetDollars"])
-    budgets = deployment.service.of("Budgets::Budget")
-    if bool(budgets) is not bool(limit):
-        yield f"a budget of {limit} makes {len(budgets)} budgets"
-    for name, body in budgets.items():
-        budget = body["Budget"]
-        found = [budget["BudgetType"], budget["TimeUnit"], budget["BudgetLimit"]["Unit"]]
-        if found != ["COST", "MONTHLY", "USD"] or float(budget["BudgetLimit"]["Amount"]) != limit:
-            yield f"{name} is {found} {budget['BudgetLimit']['Amount']}"
-        spent = {share: _reports(body, "ACTUAL", share) for share in (79, 81)}
-        forecast = {share: _reports(body, "FORECASTED", share) for share in (99, 101)}
-        if list(spent.values()) != [False, True] or list(forecast.values()) != [False, True]:
-            yield f"{name} reports {spent} of what was spent and {forecast} of what is forecast"
-        for notice in body["NotificationsWithSubscribers"]:
-            receivers = [(one["SubscriptionType"], one["Address"]) for one in notice["Subscribers"]]
-            if receivers != [("SNS", "<NoticeTopic>")]:
-                yield f"{name} reports to {receivers}"
-
-
 def outputs_name_the_topics(deployment: Deployment) -> Iterator[str]:
     for kind in ("Notice", "Page"):
         if deployment.service.outputs[f"{kind}TopicArn"] != f"<{kind}Topic>":
             yield f"{kind}TopicArn is {deployment.service.outputs[f'{kind}TopicArn']}"
-
-
-def _reports(budget: Mapping[str, Any], kind: str, percent: float) -> bool:
-    for one in budget["NotificationsWithSubscribers"]:
-        notice = one["Notification"]
-        if notice["ComparisonOperator"] != "GREATER_THAN":
-            raise LookupError(notice["ComparisonOperator"])
-        if notice.get("ThresholdType", "PERCENTAGE") != "PERCENTAGE":
-            raise LookupError(notice["ThresholdType"])
-        if notice["NotificationType"] == kind and percent > float(notice["Threshold"]):
-            return True
-    return False
 
 
 def _matching(deployment: Deployment, event: Any) -> list[str]:

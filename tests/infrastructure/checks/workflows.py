@@ -81,6 +81,7 @@ TARGETS: Mapping[str, tuple[str, list[str]]] = {
             " --progress-spinner off -r $$pins; done",
         ],
     ),
+    "account": ("", ["@release/account"]),
     "image": ("", ["@release/image"]),
     "deploy": ("", ["@release/deploy"]),
     "settings": ("", ["@release/settings"]),

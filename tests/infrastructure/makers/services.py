@@ -4,16 +4,21 @@ import json
 from typing import Any
 
 from tests.infrastructure.moto_extension import Changer, Made, Maker, call
+from tests.infrastructure.render import ACCOUNT
 from tests.infrastructure.shapes import renamed, without
 
 
 def _role(name: str, properties: dict[str, Any]) -> Made:
-    """Creates the role with its inline policies; moto does not have the managed policies of AWS."""
+    """Creates the role with its inline policies and with the managed ones of this account; moto
+    does not have those of AWS."""
     document = json.dumps(properties["AssumeRolePolicyDocument"])
+    name = properties.get("RoleName", name)
     rest = without(properties, "Policies", "ManagedPolicyArns", "AssumeRolePolicyDocument")
-    role = call("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument=document, **rest)[
-        "Role"
-    ]
+    own = {**rest, "RoleName": name, "AssumeRolePolicyDocument": document}
+    role = call("iam", "CreateRole", **own)["Role"]
+    for arn in properties.get("ManagedPolicyArns", []):
+        if f"::{ACCOUNT}:" in arn:
+            call("iam", "AttachRolePolicy", RoleName=name, PolicyArn=arn)
     for policy in properties.get("Policies", []):
         text = json.dumps(policy["PolicyDocument"])
         call(

@@ -123,13 +123,15 @@ def noting(deployment: Deployment, notes: Notes) -> Deployment:
         deployment,
         data=stack("data", deployment.data),
         service=stack("service", deployment.service),
+        account=stack("account", deployment.account),
     )
 
 
 def values(deployment: Deployment) -> dict[Path, Any]:
     """Every plain value that CloudFormation acts upon, by its path."""
     found: dict[Path, Any] = {}
-    for name, stack in (("data", deployment.data), ("service", deployment.service)):
+    stacks = {"data": deployment.data, "service": deployment.service, "account": deployment.account}
+    for name, stack in stacks.items():
         for key, resource in stack.resources.items():
             for part in ("Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"):
                 if part in resource:

@@ -63,7 +63,7 @@ def spelled(given: Deployment, path: ValuePath) -> str:
     """A place as `EC2::VPC Properties.CidrBlock`, the same for every resource of its type."""
     if path[1] == "outputs":
         return f"Outputs {path[2]}"
-    stack = given.data if path[0] == "data" else given.service
+    stack = {"data": given.data, "service": given.service, "account": given.account}[str(path[0])]
     kind = str(stack.resources[str(path[2])]["Type"]).removeprefix("AWS::")
     parts = ("[]" if isinstance(part, int) else str(part) for part in path[3:])
     return f"{kind} {'.'.join(parts)}"

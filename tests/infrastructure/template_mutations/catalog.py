@@ -1,6 +1,7 @@
 """All named mutations of the templates, the parameters, the configuration of gunicorn and the
 image."""
 
+from tests.infrastructure.template_mutations.account import OF_ACCOUNT
 from tests.infrastructure.template_mutations.audit import AUDIT
 from tests.infrastructure.template_mutations.balancer import BALANCER
 from tests.infrastructure.template_mutations.containers import CONTAINERS
@@ -33,4 +34,5 @@ MUTATIONS = (
     *SERVER_CONFIGURATION,
     *IMAGE_BUILD,
     *IDENTITY,
+    *OF_ACCOUNT,
 )

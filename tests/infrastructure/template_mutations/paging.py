@@ -30,7 +30,6 @@ PAGING = (
         "cloudwatch.amazonaws.com",
         "budgets.amazonaws.com",
     ),
-    on("budget-before-its-topics-policy", "Budget", "    DependsOn: NoticeTopicPolicy\n", ""),
     on(
         "refusal-that-must-come-twice", "ProviderRefusesUsAlarm", "Threshold: 1\n", "Threshold: 2\n"
     ),

@@ -130,8 +130,8 @@ STORAGE = (
     TemplateMutation(
         "alarms-without-the-key",
         DATA,
-        "Service: [cloudwatch.amazonaws.com, budgets.amazonaws.com]",
-        "Service: [budgets.amazonaws.com]",
+        "Principal: {Service: cloudwatch.amazonaws.com}",
+        "Principal: {Service: budgets.amazonaws.com}",
     ),
     TemplateMutation(
         "backup-of-nothing",
