@@ -2,10 +2,10 @@
 the stacks before it, and the values that the release sets.
 
 Usage: parameters.py cloudformation/parameters/STAGE.json TEMPLATE [NAME=VALUE …] < outputs
-`outputs` are JSON lists of outputs, or nothing; those with the name of a
-parameter are used. The file of the stage overrides them, so that it can name a restored table, and
-NAME=VALUE overrides both. In that file the service stack has its own section and, for parameters
-that it shares with the base stack, that of `base`.
+`outputs` are JSON lists of outputs, or nothing; those with the name of a parameter are used. The
+file of the stage overrides them, so that it can name a restored table, and NAME=VALUE overrides
+both. In that file a stack has its own section and, for parameters that it shares with others,
+theirs.
 """
 
 import json
@@ -16,6 +16,8 @@ from pathlib import Path
 
 _PARAMETERS = re.compile(r"^Parameters:\n(.*?)^\S", re.M | re.S)
 _NAME = re.compile(r"^  (\w+):", re.M)
+# Whose sections a stack reads besides its own.
+_SHARED = {"service": ("base",), "identity": ("data", "base", "service")}
 
 
 def parameter_names(template: str) -> set[str]:
@@ -27,7 +29,8 @@ def parameter_names(template: str) -> set[str]:
 
 def chosen(file: dict[str, dict[str, str]], template: str, names: set[str]) -> dict[str, str]:
     """What the file of a stage chooses for the template of that name, which declares `names`."""
-    shared = file["base"] if template == "service" else {}
+    sections = [file[section] for section in _SHARED.get(template, ())]
+    shared = {name: value for section in sections for name, value in section.items()}
     return {name: value for name, value in shared.items() if name in names} | file[template]
 
 

@@ -18,13 +18,14 @@ esac
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 DATA_STACK=farebox-$STAGE-data
+IDENTITY_STACK=farebox-$STAGE-identity
 BASE_STACK=farebox-$STAGE-base
 SERVICE_STACK=farebox-$STAGE
 ACCOUNT_STACK=farebox-account
 PARAMETERS=$ROOT/cloudformation/parameters/$STAGE.json
 # A pager would wait for a key in a pipeline.
 export AWS_PAGER=""
-export STAGE ROOT ACCOUNT_STACK DATA_STACK BASE_STACK SERVICE_STACK PARAMETERS
+export STAGE ROOT ACCOUNT_STACK DATA_STACK IDENTITY_STACK BASE_STACK SERVICE_STACK PARAMETERS
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -61,6 +62,9 @@ described() {
     fi
     rm -f "$error"
 }
+
+# Whether the stage has a user pool of the identity stack, by its parameters.
+has_identity() { grep -q '^  "identity":' "$PARAMETERS"; }
 
 # The outputs of a stack, one a line, and a filter that picks one of them.
 outputs() { described "$1" 'Stacks[0].Outputs[].[OutputKey, OutputValue]'; }

@@ -75,14 +75,16 @@ def test_the_stack_is_made_with_google_whose_secret_no_parameter_has(
     for folder in ("release", "cloudformation"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     file = tmp_path / "cloudformation" / "parameters" / "dev.json"
-    chosen = {**PAGES, "DomainName": DOMAIN, "GoogleClientId": "x", "GoogleSecretArn": arn}
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"identity": chosen}, indent=2))
+    chosen = {**PAGES, "GoogleClientId": "x", "GoogleSecretArn": arn}
+    stage = json.loads(file.read_text()) | {"identity": chosen}
+    stage["base"]["DomainName"] = DOMAIN
+    file.write_text(json.dumps(stage, indent=2))
     _run(url, str(tmp_path / "release" / "identity"))
     describe = ("aws", "cloudformation", "describe-stacks", "--stack-name", _STACK)
     said = _run(url, *describe)
     described = json.loads(said)["Stacks"][0]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
     assert described["StackStatus"] == "CREATE_COMPLETE"
-    assert set(outputs) == set(identity_stack(ROOT, "dev", chosen).outputs)
+    assert set(outputs) == set(identity_stack(ROOT, "dev", chosen | {"DomainName": DOMAIN}).outputs)
     assert outputs["CognitoClientIds"].count(",") == 1
     assert secret not in said

@@ -18,8 +18,9 @@ def chosen(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for folder in ("release", "cloudformation"):
         shutil.copytree(ROOT / folder, tmp_path / "checkout" / folder)
     file = tmp_path / "checkout" / "cloudformation" / "parameters" / "dev.json"
-    section = {"identity": {"DomainName": "api.example.com"}}
-    file.write_text(json.dumps(json.loads(file.read_text()) | section, indent=2))
+    stage = json.loads(file.read_text())
+    stage["base"] |= {"DomainName": "api.example.com"}
+    file.write_text(json.dumps(stage | {"identity": {}}, indent=2))
     monkeypatch.setattr(machines, "ROOT", tmp_path / "checkout")
     data = {
         "status": "CREATE_COMPLETE",
@@ -38,10 +39,25 @@ def test_a_stage_with_a_section_has_a_user_pool(chosen: Machine) -> None:
     assert chosen.account["stacks"][STACK]["parameters"] == {
         "KeyArn": "arn:aws:kms:key",
         "DomainName": "api.example.com",
+        "LogRetentionDays": "14",
         "Stage": "dev",
     }
     again = chosen.run("identity")
     assert (again.returncode, "nothing to change" in again.stderr) == (0, True)
+
+
+def test_a_deployment_makes_the_pool_and_hands_it_to_the_service(chosen: Machine) -> None:
+    done = chosen.run("deploy")
+    assert done.returncode == 0, done.stderr
+    account = chosen.account
+    executed = account["executed"]
+    assert (
+        executed.index("farebox-dev-data") < executed.index(STACK) < executed.index("farebox-dev")
+    )
+    parameters = account["stacks"]["farebox-dev"]["parameters"]
+    assert parameters["CognitoUserPoolId"] == "us-east-1_AbCdEf123"
+    assert parameters["CognitoClientIds"] == "1app"
+    assert f"{STACK}: CREATE_COMPLETE" in done.stdout
 
 
 def test_a_stage_without_a_section_has_none(machine: Machine) -> None:
