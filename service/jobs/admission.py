@@ -29,7 +29,7 @@ from service.ledger.entities import (
     WalletBusy,
     check_wallet,
 )
-from service.ledger.limits import AlreadyLive, check_alone
+from service.ledger.limits import excluded_until
 from service.ledger.movements import hold
 from service.ledger.operations import Ledger, Snapshot
 from service.storage.table import Table
@@ -194,7 +194,7 @@ class Admission:
             available,
             is_sufficient,
             registered=True,
-            is_excluded=_is_excluded(wallet, operation, now),
+            excluded_until=excluded_until(wallet, operation, now),
         )
 
     def _earlier(self, request: JobRequest, snapshot: Snapshot) -> Job | None:
@@ -213,14 +213,6 @@ class Admission:
                 details={"jobId": use.job_id}, location=f"/jobs/{use.job_id}"
             )
         return self._settlement.read(request.payer, use.job_id)
-
-
-def _is_excluded(wallet: Wallet, operation: str, now: int) -> bool:
-    try:
-        check_alone(wallet, operation, now)
-    except AlreadyLive:
-        return True
-    return False
 
 
 def _can_hold(wallet: Wallet, operation: str, amount: Amount, now: int) -> bool:

@@ -47,15 +47,15 @@ class Estimate:
 @dataclass(frozen=True)
 class Quote:
     """The most that a request can cost, what its user can spend, and whether that is enough to
-    submit it. `registered`: the user has an account already; `is_excluded`: what they have in
-    flight keeps it from being submitted."""
+    submit it. `registered`: the user has an account already; `excluded_until`: what
+    they have in flight keeps it from being submitted until then (epoch milliseconds)."""
 
     operation: str
     estimate: Estimate
     available: Amount
     is_sufficient: bool
     registered: bool
-    is_excluded: bool = False
+    excluded_until: int | None = None
 
     @property
     def affordable(self) -> Amount:

@@ -127,13 +127,24 @@ def loss_on(wallet: Wallet, now: int) -> Amount:
     return wallet.loss_today if wallet.loss_day == day_of(now) else 0
 
 
-def check_alone(wallet: Wallet, operation: str, now: int) -> None:
-    """Whether nothing is in flight that a job of that operation excludes. Raises `AlreadyLive`."""
+def excluded_until(wallet: Wallet, operation: str, now: int) -> int | None:
+    """Until when (epoch milliseconds) something is in flight that a job of that operation excludes;
+    None: nothing is."""
     excluded = EXCLUDED_KINDS.get(kind_of(operation), frozenset())
     now = max(now, wallet.updated_at)
     ends = [end for kind in excluded for end in _not_past(wallet.open_jobs.get(kind, ()), now)]
-    if ends:
-        raise AlreadyLive(details={"until": iso(max(ends) * SECOND)})
+    return max(ends) * SECOND if ends else None
+
+
+def require_alone(until: int | None) -> None:
+    """Raises `AlreadyLive` for what is excluded until then."""
+    if until is not None:
+        raise AlreadyLive(details={"until": iso(until)})
+
+
+def check_alone(wallet: Wallet, operation: str, now: int) -> None:
+    """Whether nothing is in flight that a job of that operation excludes. Raises `AlreadyLive`."""
+    require_alone(excluded_until(wallet, operation, now))
 
 
 def check_limits(

@@ -54,14 +54,17 @@ class BlockSales:
         clock: Clock,
         places: SubmitPlaces,
         token_seconds: float,
+        use_seconds: float,
     ) -> None:
-        """`token_seconds` is how long the vendor may take, and then the table as long again."""
+        """`token_seconds` is how long the vendor may take, and then the table as long again;
+        `use_seconds` is what a token must then have left."""
         self._jobs = jobs
         self._work = work
         self._tokens = tokens
         self._clock = clock
         self._places = places
         self._token_seconds = token_seconds
+        self._use_seconds = use_seconds
 
     def buy(self, new: NewSession, idempotency_key: str | None) -> Sold:
         """A block for the user, or the one that the key stands for while its token opens a session.
@@ -93,11 +96,16 @@ class BlockSales:
             raise self._declined(job, failure_of(token.reason))
         expires_at = requested_at + token.redeem_seconds * 1000
         verdict = self._work.sold(job, token, expires_at)
-        if verdict is None or self._clock.now() >= expires_at:
+        if verdict is None or not self._is_of_use(expires_at):
             log.error("token_of_no_use", job_id=job.job_id, is_too_long=verdict is None)
             raise self._declined(job, Failure.PROVIDER_UNAVAILABLE)
         charged = self._charged(job, verdict)
         return self._handed_out(new, charged, begun.held.remaining, replayed=False)
+
+    def _is_of_use(self, expires_at: int) -> bool:
+        """Whether it still opens a session after all the time that its charge may take."""
+        left = expires_at - self._clock.now()
+        return left > (self._token_seconds + self._use_seconds) * 1000
 
     def _token(self, job: Job) -> SpeechToken | Rejected:
         """Without a response there is no token that anybody has, and a vendor bills sessions alone:

@@ -22,7 +22,7 @@ from service.live.personal_data import SegmentData
 from service.live.routes import live_blueprint
 from service.live.serving import Relay, RelayLimits
 from service.live.sessions import SessionLimits
-from service.live.settings import LiveSettings
+from service.live.settings import USE_SECONDS, LiveSettings
 from service.live.tickets import Tickets
 from service.live.work import LiveTranscribing
 from service.providers.assemblyai.settings import AssemblyAiSettings
@@ -95,6 +95,7 @@ def _block_sales(core: Core, parts: Parts, cipher: TokenCipher) -> BlockSales:
         core.clock,
         SubmitPlaces(submits.submit_limit, submits.user_submit_limit, core.clock),
         core.section(AssemblyAiSettings).assemblyai_create_seconds,
+        USE_SECONDS,
     )
 
 

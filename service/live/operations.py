@@ -14,7 +14,7 @@ from service.jobs.extensions import Extension
 from service.jobs.operations import Begun, Jobs
 from service.jobs.work import Quote, price_of
 from service.ledger.entities import GET_MORE, InsufficientCredits
-from service.ledger.limits import AlreadyLive
+from service.ledger.limits import require_alone
 from service.live import store
 from service.live.entities import (
     FAILURES,
@@ -90,8 +90,7 @@ class Live:
         `AlreadyLive` while the user has a block of time, `InsufficientCredits` where the balance
         affords no session, and what `Jobs.quote` raises."""
         quote = self._jobs.quote(new.principal, LIVE_TRANSCRIPTION, new.body)
-        if quote.is_excluded:
-            raise AlreadyLive
+        require_alone(quote.excluded_until)
         seconds = self._slice_seconds
         if quote.registered:
             self._work.fitted(new.body, quote.available)

@@ -120,7 +120,7 @@ class LiveTicketSchema(StrictSchema):
         required=True,
         metadata={
             "description": "The address of the WebSocket. The vendor's takes the token as one more "
-            "parameter of its query: `&token=` and `ticket`.",
+            "parameter of its query: `&token=` and `ticket`, percent-encoded.",
             "example": "wss://api.example.com/transcriptions/stream",
         },
     )

@@ -12,6 +12,8 @@ MAX_SECONDS = 10_700
 # What AssemblyAI's tokens can be bound to, by its description, in seconds.
 MIN_BLOCK_SECONDS, MAX_BLOCK_SECONDS = 60, 10_800
 MAX_REDEEM_SECONDS = 600
+# What is left to begin a session with a token once it is charged: to receive it and to connect.
+USE_SECONDS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,11 @@ class LiveSettings(Section):
             yield f"LIVE_BLOCK_SECONDS must not be more than {MAX_BLOCK_SECONDS}"
         if self.live_token_seconds > MAX_REDEEM_SECONDS:
             yield f"LIVE_TOKEN_SECONDS must not be more than {MAX_REDEEM_SECONDS}"
+        if self.live_vendor_tokens:
+            needed = 2 * settings.section(AssemblyAiSettings).assemblyai_create_seconds
+            what = f"twice ASSEMBLYAI_CREATE_SECONDS + {USE_SECONDS}"
+            window = ("LIVE_TOKEN_SECONDS", self.live_token_seconds, what, needed + USE_SECONDS)
+            yield from more_than([window])
         if self.live_max_seconds < self.live_slice_seconds:
             yield "LIVE_MAX_SECONDS must not be less than LIVE_SLICE_SECONDS"
         if self.user_live_connections > self.live_connections:

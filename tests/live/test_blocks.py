@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
+from service.core.clock import iso
 from service.core.principal import Principal
 from service.jobs.entities import Job, JobStatus, ProviderBusy, ProviderUnavailable
 from service.ledger.entities import InsufficientCredits, OutcomeUnknown
@@ -129,6 +130,7 @@ def test_the_token_is_stored_sealed(world: World) -> None:
         (Rejected(RejectionReason.UNAVAILABLE), ProviderUnavailable),
         (RuntimeError("broken"), ProviderUnavailable),
         (SpeechToken("t" * 900, WINDOW), ProviderUnavailable),
+        (SpeechToken("tok-1", 10), ProviderUnavailable),
     ],
 )
 def test_without_a_token_that_anybody_has_all_of_it_goes_back(
@@ -167,14 +169,16 @@ def test_a_token_that_the_vendor_ends_sooner_is_shown_no_longer(world: World) ->
 
 
 def test_until_the_last_session_that_it_can_open_has_ended_there_is_no_other(world: World) -> None:
+    over_at = world.clock.now() + (WINDOW + BLOCK + GRACE) * 1000
     world.buy("one")
     before = world.harness.items()
     for seconds in (0, WINDOW, BLOCK, GRACE - 1):
         world.clock.advance(seconds)
         with pytest.raises(AlreadyLive):
             world.buy("two")
-        with pytest.raises(AlreadyLive):
+        with pytest.raises(AlreadyLive) as refused:
             world.live.issue(NewSession(ANN, "phone", BODY))
+        assert refused.value.details == {"until": iso(over_at)}
         assert world.harness.items() == before
     world.clock.advance(1)
     assert world.buy("two").token == "tok-2"

@@ -195,7 +195,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "block-charged-for-a-token-of-no-use",
         BLOCKS,
         "live.block_sales:BlockSales._sold",
-        "V is None or self._clock.now() >= E",
+        "V is None or not self._is_of_use(E)",
         "V is None",
     ),
 )
