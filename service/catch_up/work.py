@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from service.catalog.entities import TRANSCRIPTION
+from service.catalog.entities import TRANSCRIPTION, PriceNotFound
 from service.catalog.operations import Catalog
-from service.catalog.pricing import Counter, Usage
+from service.catalog.pricing import Counter, Metered, Usage
 from service.catch_up.bounds import limits_of, limits_of_recording, max_parts
 from service.catch_up.checks import payload_faults, result_faults
 from service.catch_up.entities import (
@@ -140,8 +140,12 @@ class CatchUp:
             raise NoTranscript("It ends before that second.")
 
     def estimate(self, body: CatchUpBody) -> Estimate:
-        """Raises `PriceNotFound` or `PricesUnavailable`, and what `validate` raises."""
+        """Raises `PriceNotFound`, also for a recording where minutes have no price, or
+        `PricesUnavailable`, and what `validate` raises."""
+        price = self._catalog.quote(self.operation)
         seconds = body.length.seconds() if body.length else 0
+        if seconds and isinstance(price.terms, Metered):
+            _require_minutes(price.terms)
         if body.length:
             limits = limits_of_recording(seconds - body.since, self.model)
         else:
@@ -151,7 +155,7 @@ class CatchUp:
             Counter.INPUT_TOKENS: limits.input_tokens,
             Counter.OUTPUT_TOKENS: limits.output_tokens,
         }
-        return estimate_by(self._catalog.quote(self.operation), bound)
+        return estimate_by(price, bound)
 
     def fitted(self, body: CatchUpBody, affordable: Amount) -> CatchUpBody:
         """Leaves nothing open. Raises `InsufficientCredits`, and what `estimate` raises."""
@@ -225,3 +229,13 @@ class CatchUp:
         if audio is None or audio.currency != cost.currency:
             return None
         return ProviderCost(cost.micros + audio.micros, cost.currency)
+
+
+def _require_minutes(terms: Metered) -> None:
+    """Nothing is free by omission: an operator's price may be older than recordings are. Raises
+    `PriceNotFound`."""
+    if Counter.MILLISECONDS not in terms.counters:
+        raise PriceNotFound(
+            "Recordings have no price here. Send a `transcriptId` instead of `uploadId`.",
+            details={"operation": CATCH_UP},
+        )

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from service.admin.prices import Prices
+from service.catalog.current_prices import CurrentPrices
+from service.catalog.entities import PriceNotFound
+from service.catalog.pricing import Metered, Price, Rate
 from service.catch_up.bounds import limits_of_recording, max_parts
 from service.catch_up.entities import (
     CATCH_UP,
@@ -39,6 +43,7 @@ from service.text.verdicts import Stop
 from service.transcription.entities import NoTranscript
 from service.uploads.entities import Facts, UploadKind, UploadNotFound, UploadSource
 from service.uploads.operations import Uploads
+from tests.admin.actions import action
 from tests.catch_up.conftest import LATE, MODEL, USAGE, World, principal, spoken, step, world_of
 from tests.transcription.conftest import A_MINUTE, Vendor
 
@@ -173,6 +178,20 @@ def test_a_file_of_unknown_length_needs_a_limit_and_nothing_is_written(found: Re
     with pytest.raises(DurationUnknown):
         found.begin()
     assert (found.world.harness.items(), found.vendor.requests) == ([], [])
+
+
+def test_without_a_price_by_the_minute_nothing_is_transcribed(found: Recorded) -> None:
+    """As an operator set it before there were recordings: nothing is free by omission."""
+    of_words = Metered({Rate.INPUT: 2_000_000, Rate.OUTPUT: 8_000_000})
+    harness = found.world.harness
+    price = Price(CATCH_UP, of_words, harness.clock.now() + 3_600_000)
+    harness.parts.get(Prices).schedule(action(name="schedule price", subject=None), price)
+    harness.clock.advance(3601)
+    harness.parts.get(CurrentPrices).refresh()
+    before = harness.items()
+    with pytest.raises(PriceNotFound):
+        found.begin()
+    assert (harness.items(), found.vendor.requests) == (before, [])
 
 
 @pytest.mark.parametrize(

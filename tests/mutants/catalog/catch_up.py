@@ -123,6 +123,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "0",
     ),
     mutant(
+        "recording-free-by-omission",
+        RECORDINGS,
+        "catch_up.work:_require_minutes",
+        "Counter.MILLISECONDS not in T.counters",
+        "False",
+    ),
+    mutant(
         "recording-not-charged",
         RECORDINGS,
         "catch_up.recordings:_count",
