@@ -48,8 +48,9 @@ from service.uploads.operations import Uploads
 
 log = structlog.get_logger()
 
-# Pauses grow with the age of the request, within these bounds.
-MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 10.0
+# Pauses grow with the age of the request, within these bounds. A process that ends leaves its calls
+# ten seconds to settle: a pause must be over well before.
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 4.0
 DELETE_TRIES = 3
 
 

@@ -4,11 +4,12 @@ In a file of its own because it guards what the library reads and writes by itse
 each ping, without waiting until the client reads."""
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
-from websockets.frames import CTRL_OPCODES, Frame
+from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
@@ -16,6 +17,8 @@ from websockets.server import ServerProtocol
 MAX_READ_BYTES = 16 * 1024
 # A client pings every few seconds, or never.
 MAX_CONTROL_FRAMES = 20
+# Frames that go on with a message, in a second and of one message: few clients divide any.
+MAX_PIECES = 400
 MAX_UNREAD_BYTES = 1024 * 1024
 
 
@@ -51,6 +54,30 @@ class Waiting:
         return partial(GuardedConnection, self)
 
 
+@dataclass
+class FrameCount:
+    """Counts the frames that are no message of their own: those its session counts."""
+
+    second: float = 0.0
+    controls: int = 0
+    pieces: int = 0
+    pieces_of_message: int = 0
+
+    def is_flood(self, frame: Frame, now: float) -> bool:
+        """Whether there are too many of them with that one, at that time in seconds."""
+        if now - self.second >= 1.0:
+            self.second, self.controls, self.pieces = now, 0, 0
+        if frame.opcode in CTRL_OPCODES:
+            self.controls += 1
+        elif frame.opcode is Opcode.CONT:
+            self.pieces += 1
+            self.pieces_of_message = 0 if frame.fin else self.pieces_of_message + 1
+        return (
+            self.controls > MAX_CONTROL_FRAMES
+            or max(self.pieces, self.pieces_of_message) > MAX_PIECES
+        )
+
+
 class GuardedConnection(ServerConnection):
     """A socket that is cut off where it floods the loop, or never reads."""
 
@@ -59,8 +86,7 @@ class GuardedConnection(ServerConnection):
     ) -> None:
         super().__init__(protocol, server, **options)
         self._waiting = waiting
-        self._second = 0.0
-        self._control_frames = 0
+        self._frames = FrameCount()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         reading: Any = transport
@@ -83,12 +109,5 @@ class GuardedConnection(ServerConnection):
 
     def process_event(self, event: Request | Response | Frame) -> None:
         super().process_event(event)
-        if isinstance(event, Frame) and event.opcode in CTRL_OPCODES:
-            self._count(self.loop.time())
-
-    def _count(self, now: float) -> None:
-        if now - self._second >= 1.0:
-            self._second, self._control_frames = now, 0
-        self._control_frames += 1
-        if self._control_frames > MAX_CONTROL_FRAMES:
+        if isinstance(event, Frame) and self._frames.is_flood(event, self.loop.time()):
             self.transport.abort()

@@ -38,6 +38,7 @@ from service.providers.base import (
     TranscriptionProvider,
 )
 from service.providers.generation import Refused
+from service.text.feature import CLOSING_SECONDS
 from service.text.runs import Runs
 from service.text.verdicts import Stop
 from service.transcription.entities import NoTranscript
@@ -181,9 +182,7 @@ def test_a_file_of_unknown_length_needs_a_limit_and_nothing_is_written(found: Re
 
 
 def test_without_a_price_by_the_minute_nothing_is_transcribed(found: Recorded) -> None:
-    """As an operator set it before there were recordings: nothing is free by omission."""
-    of_words = Metered({Rate.INPUT: 2_000_000, Rate.OUTPUT: 8_000_000})
-    harness = found.world.harness
+    harness, of_words = found.world.harness, Metered({Rate.INPUT: 2_000_000})
     price = Price(CATCH_UP, of_words, harness.clock.now() + 3_600_000)
     harness.parts.get(Prices).schedule(action(name="schedule price", subject=None), price)
     harness.clock.advance(3601)
@@ -296,6 +295,20 @@ def test_a_cancelled_one_is_free_and_what_is_billed_is_counted(found: Recorded) 
     job = found.made()
     assert (job.failure, job.captured, job.house_loss) == ("CANCELLED", 0, 15)
     found.world.require_clean()
+
+
+def test_one_that_its_process_ends_is_settled_before_the_process_is_gone(found: Recorded) -> None:
+    clock, ended_at = found.world.harness.clock, [0.0]
+
+    def end() -> TaskLookup:
+        ended_at[0] = clock.monotonic()
+        found.world.harness.parts.get(Runs).end_all()
+        return Found(Task("t_1", TaskStatus.RUNNING))
+
+    found.vendor.responses = [Found(Task("t_1", TaskStatus.RUNNING))] * 40
+    found.vendor.responses.append(end)
+    assert found.made().house_loss == 15
+    assert clock.monotonic() - ended_at[0] < CLOSING_SECONDS / 2
 
 
 @pytest.mark.parametrize("script", [(Refused(RejectionReason.BUSY),), ()])

@@ -8,17 +8,22 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from service.live.sockets import (
     MAX_CONTROL_FRAMES,
+    MAX_PIECES,
     MAX_READ_BYTES,
     MAX_UNREAD_BYTES,
+    FrameCount,
     Waiting,
 )
 from tests.live.relay_world import RelayWorld, eventually
 
 PING = b"\x89\x80\0\0\0\0"
+BEGINNING, PIECE, LAST = (code + b"\x80\0\0\0\0" for code in (b"\x02", b"\x00", b"\x80"))
+MANY = MAX_PIECES + 1
 PONG = b"\x8a\x80\0\0\0\0"
 HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: farebox.example\r\nUpgrade: websocket\r\n"
@@ -66,6 +71,19 @@ def test_a_flood_of_control_frames_is_cut_off_at_once(world: RelayWorld, frame: 
     assert asyncio.run(flood()) == 1006
 
 
+@pytest.mark.parametrize("flood", [BEGINNING + PIECE * MANY, (BEGINNING + LAST) * MANY])
+def test_a_flood_of_pieces_of_messages_is_cut_off(world: RelayWorld, flood: bytes) -> None:
+    """Without a last one they never become a message, whose number is bounded elsewhere."""
+
+    async def send() -> int:
+        async with world.serving(), world.caller(world.ticket()) as caller:
+            await caller.ready()
+            caller.socket.transport.write(flood)
+            return await caller.closed()
+
+    assert asyncio.run(send()) == 1006
+
+
 class Wire(asyncio.Transport):
     """A transport whose other end reads nothing."""
 
@@ -90,6 +108,17 @@ class Wire(asyncio.Transport):
 
     def abort(self) -> None:
         self.is_aborted = True
+
+
+def test_a_message_in_pieces_without_end_is_cut_off_however_slow_it_is() -> None:
+    counted, piece = FrameCount(), Frame(Opcode.CONT, b"", fin=False)
+    floods = [counted.is_flood(piece, float(second)) for second in range(MANY)]
+    assert floods == [False] * MAX_PIECES + [True]
+
+
+def test_messages_in_a_few_pieces_are_no_flood() -> None:
+    counted, pieces = FrameCount(), [Frame(Opcode.CONT, b"", fin=fin) for fin in (False, True)]
+    assert not any(counted.is_flood(each, at / 20) for at in range(MANY) for each in pieces)
 
 
 def test_a_socket_is_read_in_small_parts_and_cut_off_if_it_does_not_read() -> None:
