@@ -116,24 +116,25 @@ _COMPARED: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
+_EVERY, _IF_THERE = "ForAllValues:", "IfExists"
+
+
 def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, str]) -> bool:
     if operator == "Null":
         return (key not in context) is (str(wanted).lower() == "true")
     values = [known for one in listed(wanted) if (known := _resolved(one, context)) is not None]
-    if operator.startswith("ForAllValues:"):
+    compared = operator.removeprefix(_EVERY).removesuffix(_IF_THERE)
+    if compared not in (*_COMPARED, "StringNotEquals"):
+        raise ValueError(f"the operator {operator} is not known here")
+    if operator.startswith(_EVERY):
         found = context.get(key, "").split()
-        return all(_compares(operator.partition(":")[2], values, value) for value in found)
-    if operator.endswith("IfExists") and key not in context:
-        return True
-    operator = operator.removesuffix("IfExists")
-    if operator == "StringNotEquals":
-        return context.get(key) not in values
-    return key in context and _compares(operator, values, context[key])
+        return all(_compares(compared, values, value) for value in found)
+    if key not in context:
+        return operator.endswith(_IF_THERE) or compared == "StringNotEquals"
+    return _compares(compared, values, context[key])
 
 
 def _compares(operator: str, wanted: list[str], found: str) -> bool:
     if operator == "StringNotEquals":
         return found not in wanted
-    if operator not in _COMPARED:
-        raise ValueError(f"the operator {operator} is not known here")
     return any(_COMPARED[operator](one, found) for one in wanted)

@@ -119,7 +119,7 @@ def test_a_policy_permits_what_it_allows_and_does_not_deny(
     [
         allow(Effect="Maybe"),
         allow(NotAction="s3:Put"),
-        allow(Principal={"Federated": "x"}),
+        allow(Principal={"CanonicalUser": "x"}),
         allow(Condition={"NumericEquals": {"a": 1}}),
     ],
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -129,7 +130,9 @@ class Kling:
                 return _no_video(404, None)
             if fault and fault.kind in ("cut", "stall", "oversize"):
                 return self._broken(fault)
-            return send_file(VIDEO, "video/mp4", conditional=True, max_age=0)
+            # An open file would stay open where the client has gone: the server closes it too late.
+            video = BytesIO(VIDEO.read_bytes())
+            return send_file(video, "video/mp4", conditional=True, etag="video", max_age=0)
 
         return self._injector.call(Endpoint(self.name, "video", _no_video), current_call(), act)
 
