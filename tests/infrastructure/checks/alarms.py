@@ -105,7 +105,7 @@ def each_alarm_is_reported_when_it_begins_and_when_it_ends(deployment: Deploymen
 
 
 def each_alarm_watches_this_stack(deployment: Deployment) -> Iterator[str]:
-    """Dimensions that are the same for every alarm of a stage."""
+    """Dimensions that are the same for every alarm of a stage, or of the relay, or of the rest."""
     facts = {
         "Stage": deployment.stage,
         "LoadBalancer": "<LoadBalancer.LoadBalancerFullName>",
@@ -117,9 +117,11 @@ def each_alarm_watches_this_stack(deployment: Deployment) -> Iterator[str]:
         "ses:configuration-set": "<MailConfigurationSet>",
     }
     for name, alarm in deployment.service.of(ALARM).items():
+        group = "RelayTargetGroup" if name.startswith("Relay") else "TargetGroup"
+        known = {**facts, "TargetGroup": f"<{group}.TargetGroupFullName>"}
         for metric in _metrics(alarm):
             for pair in metric["Dimensions"]:
-                wanted = facts.get(pair["Name"], pair["Value"])
+                wanted = known.get(pair["Name"], pair["Value"])
                 if pair["Value"] != wanted:
                     yield f"{name} watches {pair['Name']} {pair['Value']}, not {wanted}"
 

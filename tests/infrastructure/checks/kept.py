@@ -110,8 +110,9 @@ def what_is_deleted_goes_and_what_holds_data_stays(deployment: Deployment) -> It
 
 
 def images_that_run_are_kept(deployment: Deployment) -> Iterator[str]:
-    """A hundred releases, one every day, and as many leftovers without a tag: what the rules expire
-    is never one of the last ninety releases, and always a leftover of last month."""
+    """Releases of every day, and leftovers without a tag: what the rules expire is never one of the
+    last sixty releases, and always a leftover of last month. Where no release has come for years,
+    the one that runs and those to go back to are still there."""
     repository = deployment.data.one("ECR::Repository")
     rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
     releases = {f"r{age}": (age, True) for age in range(150)}
@@ -122,6 +123,9 @@ def images_that_run_are_kept(deployment: Deployment) -> Iterator[str]:
         yield f"releases of {sorted(releases[name][0] for name in lost)[:3]} days ago are deleted"
     if "r149" not in gone:
         yield "no release is ever deleted: each costs money"
+    long_ago = {f"r{age}": (age, True) for age in range(1000, 1060)}
+    if _expired(rules, long_ago):
+        yield "the release that runs is deleted when no other follows: expire by count, not by age"
     if "u20" not in gone or "u7" in gone:
         yield "images without a tag are deleted within a week, or never"
 

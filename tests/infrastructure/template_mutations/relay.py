@@ -44,6 +44,18 @@ RELAY = (
         "TreatMissingData: breaching",
         "TreatMissingData: notBreaching",
     ),
+    on(
+        "no-relay-while-web-tasks-are-well",
+        "RelayNoHealthyTargetsAlarm",
+        "!Ref RelayTargetGroupFullName",
+        "!Ref TargetGroupFullName",
+    ),
+    on(
+        "relay-rolled-back-by-errors-of-web-tasks",
+        "RelayErrorsAlarm",
+        "!Ref RelayTargetGroupFullName",
+        "!Ref TargetGroupFullName",
+    ),
     TemplateMutation(
         "relay-without-a-log",
         DATA,

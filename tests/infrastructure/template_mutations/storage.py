@@ -105,6 +105,12 @@ STORAGE = (
         "ImageTagMutability: MUTABLE",
     ),
     TemplateMutation(
+        "images-kept-by-age",
+        DATA,
+        '"any", "countType": "imageCountMoreThan"',
+        '"any", "countType": "sinceImagePushed", "countUnit": "days"',
+    ),
+    TemplateMutation(
         "logs-for-ever",
         DATA,
         "      RetentionInDays: !Ref LogRetentionDays\n",
