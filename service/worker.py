@@ -13,6 +13,7 @@ import structlog
 from service.app import build, load_settings
 from service.core.errors import FareboxError
 from service.core.logs import configure
+from service.core.metrics import Metrics
 from service.core.settings import SettingsError
 from service.core.sweep import Background, Sweep, run_until
 from service.ledger.scale import check_scale
@@ -37,7 +38,7 @@ def main() -> int:
     with background(stop.is_set) as lent:
         sweeps = parts.sweeps(lent)
         log.info("worker_started", sweeps=[sweep.name for sweep in sweeps])
-        run_all(stop, sweeps)
+        run_all(stop, sweeps, parts.core.metrics)
     log.info("worker_stopped")
     return 0
 
@@ -53,11 +54,12 @@ def background(stopping: Callable[[], bool]) -> Iterator[Background]:
         yield Background(pool, stopping)
 
 
-def run_all(stop: threading.Event, sweeps: Sequence[Sweep]) -> None:
+def run_all(stop: threading.Event, sweeps: Sequence[Sweep], metrics: Metrics) -> None:
     """Each sweep in a thread of its own, so that none waits for another. Returns once `stop` is set
     and every sweep has finished what it was doing."""
     threads = [
-        threading.Thread(target=run_until, args=(stop, sweep), name=sweep.name) for sweep in sweeps
+        threading.Thread(target=run_until, args=(stop, sweep, metrics), name=sweep.name)
+        for sweep in sweeps
     ]
     for thread in threads:
         thread.start()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from service.core.errors import Unavailable
+from service.core.metrics import Metric, NoMetrics
 from service.core.sweep import run_until
 from service.worker import background, run_all
 
@@ -40,7 +41,7 @@ def test_a_sweep_that_hangs_delays_no_other() -> None:
         return False
 
     hanging, quick = ScriptedSweep(hang), ScriptedSweep(finish)
-    run_all(stop, [hanging, quick])
+    run_all(stop, [hanging, quick], NoMetrics())
     assert (hanging.runs, quick.runs) == (1, 3)
 
 
@@ -56,7 +57,7 @@ def test_all_sweeps_have_finished_their_run_when_it_returns() -> None:
         stop.set()
         return False
 
-    run_all(stop, [ScriptedSweep(slow), ScriptedSweep(stopping)])
+    run_all(stop, [ScriptedSweep(slow), ScriptedSweep(stopping)], NoMetrics())
     assert finished == [True]
 
 
@@ -73,6 +74,28 @@ def test_a_sweep_goes_on_after_an_error(error: Exception) -> None:
     sweep = ScriptedSweep(fail_first)
     run_until(stop, sweep)
     assert sweep.runs == 2
+
+
+class Codes(NoMetrics):
+    def __init__(self) -> None:
+        self.counted: list[tuple[Metric, str]] = []
+
+    def count(self, metric: Metric, value: float = 1, **dimensions: str) -> None:
+        self.counted.append((metric, dimensions["code"]))
+
+
+def test_a_run_that_fails_counts_by_its_code() -> None:
+    """Without it a worker that cannot reach the table sets no alarm off but by its silence."""
+    stop, codes = threading.Event(), Codes()
+
+    def fail_twice(run: int) -> bool:
+        if run < 3:
+            raise Unavailable
+        stop.set()
+        return False
+
+    run_all(stop, [ScriptedSweep(fail_twice)], codes)
+    assert codes.counted == [(Metric.REFUSALS, Unavailable.code)] * 2
 
 
 def test_a_sweep_with_more_to_do_does_not_wait_for_its_interval() -> None:

@@ -9,8 +9,12 @@ from typing import Protocol
 import structlog
 
 from service.core.errors import FareboxError
+from service.core.metrics import Metric, Metrics, NoMetrics
 
 log = structlog.get_logger()
+
+# Where requests are served, a table out of reach already counts by those that fail.
+_UNCOUNTED = NoMetrics()
 
 
 class Sweep(Protocol):
@@ -38,14 +42,16 @@ class Background:
     stopping: Callable[[], bool] = lambda: False
 
 
-def run_until(stop: threading.Event, sweep: Sweep) -> None:
-    """Run after run; at once again while there is more, else after the interval."""
+def run_until(stop: threading.Event, sweep: Sweep, metrics: Metrics = _UNCOUNTED) -> None:
+    """Run after run; at once again while there is more, else after the interval. A run that fails
+    counts as a refusal by its code."""
     while not stop.is_set():
         more = False
         try:
             more = sweep.run_once()
         except FareboxError as error:
             log.warning("sweep_failed", sweep=sweep.name, reason=error.code)
+            metrics.count(Metric.REFUSALS, code=error.code)
         except Exception:
             log.exception("sweep_crashed", sweep=sweep.name)
         if not more:

@@ -104,6 +104,9 @@ _VENDOR_FAULTS = (
     "LiveEndings relay vendor_fault, Refusals relay PROVIDER_UNAVAILABLE, "
     "Refusals relay PROVIDER_BUSY"
 )
+_NO_TABLE = ", ".join(
+    f"Refusals {process} STORAGE_UNAVAILABLE" for process in ("web", "worker", "relay")
+)
 _BROKEN_SESSIONS = (
     "LiveEndings relay not_extended, LiveNotSettled relay, Refusals relay INTERNAL_ERROR"
 )
@@ -205,7 +208,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         stays=True,
     ),
     "TableThrottlesAlarm": total(_THROTTLES, 10, 1, 2, 3),
-    "StorageUnavailableAlarm": total("Refusals web STORAGE_UNAVAILABLE", 10, 1, 2, 3),
+    "StorageUnavailableAlarm": total(_NO_TABLE, 10, 1, 2, 3),
     "ProviderRefusesUsAlarm": total(_three("ProviderRefusesUs"), 1, 5),
     "ProviderNotReachedAlarm": total("ProviderNotReached web, ProviderNotReached relay", 2, 15),
     "ProviderErrorsAlarm": total(_three("ProviderErrors"), 50, 5, 2, 3),

@@ -174,7 +174,7 @@ class LiveStack:
     def _work(self) -> None:
         """Runs the worker."""
         with background(self._stopped.is_set) as lent:
-            run_all(self._stopped, self.parts.sweeps(lent))
+            run_all(self._stopped, self.parts.sweeps(lent), self.parts.core.metrics)
 
     # What clients do.
 

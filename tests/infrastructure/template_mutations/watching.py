@@ -59,6 +59,18 @@ WATCHING = (
     ),
     on("search-unwatched", "StripeSearchStoppedAlarm", "StripeSearchAgeSeconds", "DeadLetters"),
     on("refused-events-unwatched", "StripeWebhooksFailAlarm", "StripeWebhooksRefused", "Refusals"),
+    on(
+        "table-out-of-reach-of-workers-alone",
+        "StorageUnavailableAlarm",
+        "{Name: Service, Value: worker}",
+        "{Name: Service, Value: web}",
+    ),
+    on(
+        "table-out-of-reach-of-relays-alone",
+        "StorageUnavailableAlarm",
+        "{Name: Service, Value: relay}",
+        "{Name: Service, Value: cli}",
+    ),
     on("stage-left-out", "OldestDueJobAlarm", "{Name: Stage, Value: !Ref Stage}, ", ""),
     on("usage-faults-unwatched", "UsageFaultsAlarm", "UsageFaults", "UsageFault"),
     on("ending-of-no-session", "LiveVendorFaultsAlarm", "vendor_fault", "vendor_faults"),
