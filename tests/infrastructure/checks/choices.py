@@ -115,6 +115,9 @@ REFUSED: tuple[Mapping[str, str], ...] = (
     {"TextPlaces": "0"},
     {"TextDefaultModel": "GPT 4"},
     {"AssemblyAiSpeechModel": "best"},
+    {"LiveVendorTokens": "yes"},
+    {"LiveBlockSeconds": "59"},
+    {"LiveBlockSeconds": "10801"},
     {"VideoPriceCredits": "1.2345"},
     {"AdminApprovalCredits": "-1"},
 )
