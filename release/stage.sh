@@ -50,10 +50,11 @@ exit_as() {
 
 # Prints what CloudFormation returns for a stack; nothing if the stack does not exist. Any other
 # error ends the run: a failed request must not be taken for a missing stack.
+# Usage: described STACK QUERY [FORMAT]
 described() {
     local error
     error=$(mktemp)
-    if ! aws cloudformation describe-stacks --stack-name "$1" --query "$2" --output text \
+    if ! aws cloudformation describe-stacks --stack-name "$1" --query "$2" --output "${3:-text}" \
         2>"$error" &&
         ! grep -q 'Stack with id .* does not exist' "$error"; then
         cat "$error" >&2

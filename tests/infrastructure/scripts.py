@@ -22,6 +22,7 @@ _CONTENT = "\x1f"
 _CHANGING = (
     (re.compile(r"TMP/tmp\.\w+"), "TMP/scratch"),
     (re.compile(r"release-\d{14}-\d+"), "release-TIME"),
+    (re.compile(r"-check-\d{14}-\d+"), "-check-TIME"),
     (re.compile(r"/dev/fd/\d+"), "/dev/fd/N"),
     (re.compile(r"--start-time \d+"), "--start-time TIME"),
     (re.compile(r'"[\w-]{43,64}"'), '"FRESH"'),

@@ -1,6 +1,7 @@
 """Every situation that a release script decides by: what its programs respond, what is typed, and
 which settings it has. `tests/infrastructure/transcripts` says what it does in each."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,7 @@ def situations() -> Iterator[Situation]:
     yield from _of_any_script()
     yield from _of_a_confirmation()
     yield from _of_a_build()
+    yield from _of_a_check()
     yield from _of_a_change()
     yield from _of_the_end_of_a_change()
     yield from _of_a_loss()
@@ -80,7 +82,7 @@ def situations() -> Iterator[Situation]:
 def _of_any_script() -> Iterator[Situation]:
     scripts = (
         *(("deploy",), ("settings",), ("rollback",), ("pause",), ("resume",), ("restart",)),
-        *(("smoke",), ("status",), ("image",), ("keys",), ("operate", "audit")),
+        *(("check",), ("smoke",), ("status",), ("image",), ("keys",), ("operate", "audit")),
         ("rotate", "add-pepper"),
     )
     for words in scripts:
@@ -126,6 +128,24 @@ def _of_a_build() -> Iterator[Situation]:
         yield Situation(f"whose {what} fails", ("image",), failed + _NOT_PUSHED)
 
 
+def _of_a_check() -> Iterator[Situation]:
+    yield Situation("of a stage that runs", ("check",))
+    yield Situation("of a stage that is not there", ("check",), _NOTHING_THERE)
+    for template in ("data", "base", "service"):
+        refused: Responses = (
+            (f"*create-change-set*--change-set-name\\ {template}\\ *", "ValidationError: no", 254),
+        )
+        yield Situation(f"whose {template} stack is refused", ("check",), refused)
+    yield Situation("that is refused", ("deploy",), refused)
+    kept: Responses = (("*delete-stack*", "AccessDenied", 254),)
+    yield Situation("that cannot be withdrawn", ("check",), kept)
+    late: Responses = (
+        ("*wait\\ change-set-create-complete*", _WAITED, 255),
+        ("*describe-change-set*StatusReason*", "no such value", 0),
+    )
+    yield Situation("that is refused later", ("check",), late)
+
+
 def _of_a_change() -> Iterator[Situation]:
     previous = ("change", _SERVICE, "previous", "/dev/null")
     for status in (
@@ -157,8 +177,13 @@ def _of_a_change() -> Iterator[Situation]:
 
 
 def _of_the_end_of_a_change() -> Iterator[Situation]:
-    events = '{"StackEvents": [{"ResourceStatus": "UPDATE_FAILED", "Timestamp": "T",'
-    events += ' "LogicalResourceId": "WebService", "ResourceStatusReason": "no luck"}]}'
+    events = _events(
+        ("UPDATE_FAILED", "Listener", "Resource update cancelled"),
+        ("UPDATE_FAILED", "WebService", "no luck"),
+        ("UPDATE_FAILED", "Roles", "too long"),
+        ("UPDATE_IN_PROGRESS", "farebox-staging", "User Initiated"),
+        ("UPDATE_FAILED", "WebService", "an older story"),
+    )
     words = ("change", _SERVICE, "previous", "/dev/null")
     ended: Responses = (
         ("*wait\\ stack-update-complete*", _WAITED, 255),
@@ -340,6 +365,13 @@ def _of_the_account() -> Iterator[Situation]:
     change = ("change", "farebox-staging", "previous", "/dev/null")
     yield Situation("with a role of the stage", change, role)
     yield Situation("with an account that cannot be read", change, unreadable)
+
+
+def _events(*events: tuple[str, str, str]) -> str:
+    """The events of a stack, newest first, as CloudFormation lists them."""
+    names = ("ResourceStatus", "LogicalResourceId", "ResourceStatusReason")
+    listed = [{"Timestamp": "T", **dict(zip(names, event, strict=True))} for event in events]
+    return json.dumps({"StackEvents": listed})
 
 
 def _status(word: str) -> Responses:

@@ -37,6 +37,8 @@ class Machine:
             docker=[],
             executed=[],
             broken=[],
+            checked=[],
+            reviews=[],
             users=0,
             web_tasks=1,
             ecs_role=False,

@@ -13,6 +13,7 @@ from typing import Any
 
 import jmespath
 
+from tests.release.pretended_rules import refusal
 from tests.release.pretended_stacks import SERVICE_OUTPUTS, outputs_of
 
 Account = dict[str, Any]
@@ -70,11 +71,21 @@ def create_change_set(account: Account, options: Options) -> Any:
         template = Path(options["template-body"].removeprefix("file://")).read_text()
     if "template-url" in options:
         template = account["objects"][options["template-url"]]
+    if "-check-" in options["stack-name"]:
+        if refused := refusal(template, parameters):
+            raise ServiceError(f"ValidationError: {refused}")
+        account["checked"].append(parameters)
+        account["reviews"].append(options["stack-name"])
     account["change"] = {
         "parameters": parameters,
         "template": template,
         "type": options["change-set-type"],
     }
+    return {}
+
+
+def delete_stack(account: Account, options: Options) -> Any:
+    account["reviews"] = [one for one in account["reviews"] if one != options["stack-name"]]
     return {}
 
 
@@ -242,6 +253,7 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     "cloudformation create-change-set": create_change_set,
     "cloudformation describe-change-set": describe_change_set,
     "cloudformation delete-change-set": nothing,
+    "cloudformation delete-stack": delete_stack,
     "cloudformation execute-change-set": execute_change_set,
     "cloudformation describe-stack-events": events,
     "cloudformation get-template": lambda account, options: {

@@ -19,7 +19,8 @@ def chosen(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         shutil.copytree(ROOT / folder, tmp_path / "checkout" / folder)
     file = tmp_path / "checkout" / "cloudformation" / "parameters" / "dev.json"
     stage = json.loads(file.read_text())
-    stage["base"] |= {"DomainName": "api.example.com"}
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    stage["base"] |= {"DomainName": "api.example.com", "CertificateArn": certificate}
     file.write_text(json.dumps(stage | {"identity": {}}, indent=2))
     monkeypatch.setattr(machines, "ROOT", tmp_path / "checkout")
     data = {
@@ -58,6 +59,33 @@ def test_a_deployment_makes_the_pool_and_hands_it_to_the_service(chosen: Machine
     assert parameters["CognitoUserPoolId"] == "us-east-1_AbCdEf123"
     assert parameters["CognitoClientIds"] == "1app"
     assert f"{STACK}: CREATE_COMPLETE" in done.stdout
+
+
+def test_its_rules_are_tried_before_anything_is_made(chosen: Machine) -> None:
+    """In the order of a deployment: the service is tried with a pool that is not made yet."""
+    done = chosen.run("check")
+    assert done.returncode == 0, done.stderr
+    _, identity, _, service = chosen.account["checked"]
+    assert identity == {
+        "KeyArn": "arn:aws:kms:key",
+        "DomainName": "api.example.com",
+        "LogRetentionDays": "14",
+        "Stage": "dev",
+    }
+    assert (service["KeyArn"], "CognitoUserPoolId" in service) == ("arn:aws:kms:key", False)
+    assert (chosen.account["executed"], chosen.account["reviews"]) == ([], [])
+
+
+def test_a_refused_pool_stops_a_release_before_anything_is_made(chosen: Machine) -> None:
+    file = machines.ROOT / "cloudformation" / "parameters" / "dev.json"
+    stage = json.loads(file.read_text())
+    stage["identity"] = {"MailFrom": "accounts@example.com"}
+    file.write_text(json.dumps(stage, indent=2))
+    done = chosen.run("deploy")
+    assert (done.returncode, chosen.account["executed"]) == (1, [])
+    assert "MailFrom needs MailIdentity" in done.stderr
+    assert "for its identity stack is refused; nothing was changed" in done.stderr
+    assert (chosen.account["docker"], chosen.account["reviews"]) == ([], [])
 
 
 def test_a_stage_without_a_section_has_none(machine: Machine) -> None:

@@ -1,0 +1,92 @@
+"""`release/check`: what a stage chooses is tried before anything is made."""
+
+from devstack.template import parse_template
+from release.rules import entries, rules_only, section
+from tests.release.machine import Machine, Run
+
+TEMPLATES = ("data", "base", "service")
+_TEMPLATE = """AWSTemplateFormatVersion: "2010-09-09"
+Parameters:
+  # A comment.
+  Stage: {Type: String, AllowedValues: [dev, production]}
+
+  Pool:
+    Type: String
+    Default: ""
+    AllowedPattern: "(|pool-.+)"
+  Days: {Type: Number, Default: 7}
+  Table: {Type: String, AllowedPattern: "[a-z]+"}
+Rules:
+  SignIn:
+    RuleCondition: !Equals [!Ref Stage, production]
+    Assertions:
+      - Assert: !Not [!Equals [!Ref Pool, ""]]
+        AssertDescription: "Production needs Pool."
+Conditions:
+  Rules: !Equals [a, b]
+Resources:
+  Topic: {Type: AWS::SNS::Topic}
+"""
+_EARLIER = "Outputs:\n  Pool: {Value: a}\n  Days: {Value: 3}\n  Table: {Value: t}\n"
+
+
+def test_parameters_and_rules_stay_and_nothing_is_made() -> None:
+    before, after = parse_template(_TEMPLATE), parse_template(rules_only(_TEMPLATE, [], []))
+    assert after["Parameters"] == before["Parameters"]
+    assert after["Rules"] == before["Rules"]
+    assert set(after) == {"AWSTemplateFormatVersion", "Parameters", "Rules", "Resources"}
+    assert after["Resources"] == {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
+
+
+def test_what_is_not_made_yet_has_a_value_that_no_pattern_refuses() -> None:
+    """A number is no name of something made: its default stands."""
+    made = parse_template(rules_only(_TEMPLATE, ["Stage"], [_EARLIER]))["Parameters"]
+    for name in ("Pool", "Table"):
+        assert made[name] == {"Type": "String", "Default": "not made yet"}
+    assert made["Days"] == {"Type": "Number", "Default": 7}
+    assert made["Stage"] == {"Type": "String", "AllowedValues": ["dev", "production"]}
+
+
+def test_what_is_made_already_is_tried_as_it_is() -> None:
+    made = parse_template(rules_only(_TEMPLATE, ["Stage", "Pool", "Table"], [_EARLIER]))
+    assert made["Parameters"] == parse_template(_TEMPLATE)["Parameters"]
+
+
+def test_a_template_without_rules_has_none() -> None:
+    text = _TEMPLATE.replace("Rules:\n  SignIn", "Mappings:\n  SignIn")
+    assert "Rules" not in parse_template(rules_only(text, [], []))
+    assert section(text, "Rules") == ""
+    assert list(entries(section(text, "Parameters"))) == ["Stage", "Pool", "Days", "Table"]
+
+
+def test_a_refused_choice_stops_a_release_before_anything_is_made(machine: Machine) -> None:
+    """As the file of production is before anyone fills it in."""
+    done = machine.run("deploy", stage="production")
+    assert done.returncode == 1
+    assert "Production needs CertificateArn" in done.stderr
+    assert "nothing was changed" in done.stderr
+    account = machine.account
+    assert (account["executed"], account["docker"], account["objects"]) == ([], [], {})
+    assert account["secrets"] == {"arn:kling": {"v": "key"}}
+    assert (account["stacks"], account["reviews"], account["ecs_role"]) == ({}, [], False)
+
+
+def test_a_check_leaves_nothing_behind(first: Run) -> None:
+    """Not even a stack in review, nor a change of those that are there."""
+    account = first[1]
+    assert len(account["checked"]) == len(TEMPLATES)
+    assert account["reviews"] == []
+    assert set(account["stacks"]) == {"farebox-dev-data", "farebox-dev-base", "farebox-dev"}
+
+
+def test_later_checks_try_what_was_handed_on(deployed: Machine) -> None:
+    deployed.set(checked=[])
+    assert deployed.run("check").returncode == 0
+    assert deployed.account["checked"][-1]["TableName"] == "UserCredits-dev"
+    assert deployed.account["executed"] == []
+
+
+def test_a_check_that_cannot_read_what_is_there_is_no_acceptance(deployed: Machine) -> None:
+    deployed.set(silent=True, checked=[])
+    done = deployed.run("check")
+    assert (done.returncode, "is accepted" in done.stderr) == (1, False)
