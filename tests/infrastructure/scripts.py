@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 STAND_INS = ("aws", "docker", "curl", "git", "sleep")
-MAX_SECONDS = 60
+MAX_SECONDS = 120
 # Between a call and the content of a file that it names, in the notes of the stand-ins.
 _CONTENT = "\x1f"
 # What differs from run to run: names of temporary files, times, process ids and fresh keys.

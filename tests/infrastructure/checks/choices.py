@@ -74,6 +74,8 @@ REFUSED: tuple[Mapping[str, str], ...] = (
     {"NatGateways": "two"},
     {"ZoneCount": "1"},
     {"ZoneCount": "4"},
+    {"ZoneNames": "us-east-1a"},
+    {"ZoneNames": "us-east-1a, us-east-1b"},
     {"CpuArchitecture": "MIPS"},
     {"WebSize": "nano"},
     {"WorkerSize": "nano"},

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.infrastructure.deployments import Deployment, template, templates
+from tests.infrastructure.deployments import deployment as rendered
 
 _REGION = re.compile(
     r"\b(?:us|eu|ap|sa|ca|me|af|il|mx)-(?:east|west|north|south|central|northeast|southeast)-\d\b"
@@ -30,6 +31,19 @@ def every_zone_is_chosen_by_its_place(deployment: Deployment) -> Iterator[str]:
         zone = resource.get("Properties", {}).get("AvailabilityZone")
         if zone is not None and not isinstance(zone, dict):
             yield f"{name} lies in {zone}: select a zone by its place"
+
+
+def zones_that_are_named_are_used(deployment: Deployment) -> Iterator[str]:
+    """Each tier has one subnet in each of them, or the balancer and its tasks are apart."""
+    names = ["zone-3", "zone-1", "zone-2"][: int(deployment.base.parameters["ZoneCount"])]
+    changed = rendered(deployment.stage, deployment.root, ZoneNames=",".join(names))
+    subnets = changed.base.of("EC2::Subnet")
+    for tier in ("Public", "Private"):
+        found = [
+            subnet["AvailabilityZone"] for name, subnet in subnets.items() if name.startswith(tier)
+        ]
+        if found != names:
+            yield f"the subnets of {tier} lie in {found}, not in {names}"
 
 
 def _literals(path: Path, place: str, text: str) -> Iterator[str]:

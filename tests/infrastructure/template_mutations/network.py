@@ -33,8 +33,15 @@ NETWORK = (
     TemplateMutation(
         "subnets-in-one-zone",
         BASE,
-        "!Select [1, !GetAZs",
-        "!Select [0, !GetAZs",
+        "!Select [1, !If",
+        "!Select [0, !If",
+        "\n  PrivateSubnetB:\n",
+    ),
+    TemplateMutation(
+        "named-zones-for-one-tier-alone",
+        BASE,
+        '!If [HasZoneNames, !Split [",", !Ref ZoneNames], !GetAZs ""]',
+        '!GetAZs ""',
         "\n  PrivateSubnetB:\n",
     ),
     TemplateMutation(
