@@ -4,11 +4,13 @@ with a new ticket, as docs/transcription.md says."""
 import json
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.drain.user import User
 
@@ -36,11 +38,10 @@ class Talker(User):
     def play(self) -> None:
         left, is_resumed = SPEECH_FRAMES, False
         while left > 0:
-            socket = self._opened()
-            if socket is None:
-                return
-            self.resumed += is_resumed
-            with socket:
+            with self._opened() as socket:
+                if socket is None:
+                    return
+                self.resumed += is_resumed
                 left -= self._speak(socket, left)
                 code = self._code(socket) if left > 0 else self._finished(socket)
             self.closes[code] += 1
@@ -53,25 +54,33 @@ class Talker(User):
             is_resumed, left = True, max(left, MIN_FRAMES)
         self.talks += 1
 
-    def _opened(self) -> ClientConnection | None:
+    @contextmanager
+    def _opened(self) -> Iterator[ClientConnection | None]:
         """A session that has begun. None after a failure, which is recorded."""
         body = {"Fingerprint": f"device-of-{self.subject}", "sampleRate": RATE}
         issued = self.request("POST", "/transcriptions/stream", body)
         if issued is None:
-            return None
+            yield None
+            return
         self.requests += 1
-        try:
-            socket = connect(
-                issued["url"],
-                subprotocols=[issued["protocol"], f"ticket.{issued['ticket']}"],
-                compression=None,
-                proxy=None,
-                open_timeout=WAIT_SECONDS,
-            )
-        except (OSError, InvalidHandshake) as error:
-            self.failures.append(f"{self.subject} cannot connect: {error!r}")
-            return None
-        return socket if self._has_begun(socket) else None
+        connecting = connect(
+            issued["url"],
+            subprotocols=[
+                Subprotocol(issued["protocol"]),
+                Subprotocol(f"ticket.{issued['ticket']}"),
+            ],
+            compression=None,
+            proxy=None,
+            open_timeout=WAIT_SECONDS,
+        )
+        with ExitStack() as stack:
+            try:
+                socket = stack.enter_context(connecting)
+            except (OSError, InvalidHandshake) as error:
+                self.failures.append(f"{self.subject} cannot connect: {error!r}")
+                yield None
+                return
+            yield socket if self._has_begun(socket) else None
 
     def _has_begun(self, socket: ClientConnection) -> bool:
         try:
