@@ -105,6 +105,7 @@ _DEPENDS: Mapping[str, Any] = {
     "table": ["dynamodb"],
     "welcome": {
         "web": {"condition": "service_healthy"},
+        "relay": {"condition": "service_healthy"},
         "worker": {"condition": "service_started"},
     },
     "browser": {"table": {"condition": "service_completed_successfully"}},
