@@ -30,11 +30,11 @@ from service.catch_up.schemas import (
 )
 from service.catch_up.stored import COUNTERS, CatchUpResults, CatchUpVerdict
 from service.catch_up.words import Library
-from service.core.amounts import Amount, credits_number
+from service.core.amounts import Amount
 from service.core.principal import Principal
 from service.jobs.entities import Job, JobNotFound, ProviderCost
 from service.jobs.work import Charge, Estimate, Facts, RequestForm, Verdict, estimate_by, price_of
-from service.ledger.entities import GET_MORE, InsufficientCredits
+from service.ledger.movements import too_few
 from service.storage.data_keys import DataUnreadable
 from service.storage.table import StorageUnavailable
 from service.storage.wrapping import DataKeyUnavailable
@@ -161,13 +161,7 @@ class CatchUp:
         """Leaves nothing open. Raises `InsufficientCredits`, and what `estimate` raises."""
         cost = self.estimate(body).amount
         if cost > affordable:
-            raise InsufficientCredits(
-                details={
-                    "required": credits_number(cost),
-                    "available": credits_number(affordable),
-                    "action": GET_MORE,
-                }
-            )
+            raise too_few(cost, affordable)
         return body
 
     def payload(self, body: CatchUpBody) -> Facts:

@@ -6,7 +6,7 @@ In a file of its own because only sessions grow; every other hold is taken once.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from service.core.amounts import Amount, credits_number, credits_of
+from service.core.amounts import Amount, credits_of
 from service.core.clock import Clock
 from service.entitlements.operations import Entitlements, Permission
 from service.jobs import keys, store
@@ -14,7 +14,6 @@ from service.jobs.entities import Job, JobDamaged
 from service.jobs.holds import limits_in
 from service.jobs.house import HouseBudget
 from service.ledger.entities import (
-    GET_MORE,
     EntryKind,
     InsufficientCredits,
     Movement,
@@ -24,7 +23,7 @@ from service.ledger.entities import (
 )
 from service.ledger.limits import UserLimits, check_day, check_loss, spent_on, with_later_end
 from service.ledger.lots import joined, pack_allocation
-from service.ledger.movements import hold
+from service.ledger.movements import hold, too_few
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.sessions import ceilings
 from service.storage.codec import Item
@@ -178,7 +177,7 @@ class ExtensionTerms:
     def propose(self, snapshot: Snapshot, now: int) -> Proposal:
         wallet, job = self._wallet(snapshot), self.job
         if self.amount > self.affordable(snapshot, now):
-            raise _too_few(self.amount, self.affordable(snapshot, now))
+            raise too_few(self.amount, self.affordable(snapshot, now))
         movement = hold(
             wallet,
             self.amount,
@@ -189,7 +188,7 @@ class ExtensionTerms:
         )
         extended = self.after(movement)
         if len(extended.allocation) > MAX_PORTIONS:
-            raise _too_few(self.amount, 0)
+            raise too_few(self.amount, 0)
         at = movement.entries[-1].at
         counted = with_later_end(movement.wallet, job.operation, job.hard_at, extended.hard_at, at)
         writes = [ConditionalWrite(_write(job, extended), StaleRead("it has changed"))]
@@ -255,13 +254,3 @@ def _write(job: Job, extended: Job) -> Update:
         "mac": extended.mac,
     }
     return Update(keys.job(job.payer, job.job_id), When(equals=as_read), set=change)
-
-
-def _too_few(required: Amount, available: Amount) -> InsufficientCredits:
-    return InsufficientCredits(
-        details={
-            "required": credits_number(required),
-            "available": credits_number(available),
-            "action": GET_MORE,
-        }
-    )

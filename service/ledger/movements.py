@@ -119,14 +119,17 @@ def hold_from(
     usable = [lot for lot in swept.wallet.lots if lot.restriction in restrictions]
     available = remaining(lot for lot in usable if lot.spendable(now))
     if available < amount:
-        raise _too_few("This request costs", amount, available, GET_MORE)
+        raise too_few(amount, available)
     allocation, rest = burn(usable, amount, now)
     rest += tuple(lot for lot in swept.wallet.lots if lot.restriction not in restrictions)
     held = post(swept.wallet, kind, amount, ref, allocation, rest, now, details=details)
     return Movement(with_spent(held.wallet, amount, now), swept.entries + held.entries)
 
 
-def _too_few(what: str, amount: Amount, available: Amount, action: str) -> InsufficientCredits:
+def too_few(
+    amount: Amount, available: Amount, what: str = "This request costs", action: str = GET_MORE
+) -> InsufficientCredits:
+    """The refusal of what takes more credits than are available."""
     return InsufficientCredits(
         f"{what} {credits_text(amount)} and {credits_text(available)} are available.",
         details={
@@ -246,7 +249,7 @@ def adjust(
     chosen = wallet.lots if lot_id is None else (_lot(wallet, lot_id, now),)
     available = remaining(lot for lot in chosen if lot.spendable(now))
     if available < -amount:
-        raise _too_few("This takes", -amount, available, TAKE_LESS)
+        raise too_few(-amount, available, "This takes", TAKE_LESS)
     allocation, rest = burn(chosen, -amount, now)
     rest += tuple(lot for lot in wallet.lots if lot not in chosen)
     return post(wallet, EntryKind.ADJUST, amount, ref, allocation, rest, now, details=details)

@@ -9,7 +9,7 @@ from typing import Any
 from service.catalog.entities import LIVE_BLOCK
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Counter
-from service.core.amounts import Amount, credits_number
+from service.core.amounts import Amount
 from service.core.clock import Clock, iso
 from service.core.token_cipher import TokenCipher
 from service.jobs.entities import MAX_RESULT_BYTES, Job, ProviderCost
@@ -22,7 +22,7 @@ from service.jobs.work import (
     Verdict,
     estimate_by,
 )
-from service.ledger.entities import GET_MORE, InsufficientCredits
+from service.ledger.movements import too_few
 from service.live.checks import block_payload_faults, block_result_faults
 from service.live.entities import BLOCK_FAILURES, LiveBody, VendorTokensOff
 from service.live.schemas import LiveBlockJobSchema
@@ -93,13 +93,7 @@ class LiveBlocks:
         """Leaves nothing open. Raises `InsufficientCredits`, and what `estimate` raises."""
         cost = self.estimate(body).amount
         if cost > affordable:
-            raise InsufficientCredits(
-                details={
-                    "required": credits_number(cost),
-                    "available": credits_number(affordable),
-                    "action": GET_MORE,
-                }
-            )
+            raise too_few(cost, affordable)
         return body
 
     def payload(self, body: LiveBody) -> Facts:

@@ -9,13 +9,13 @@ from typing import Any
 from service.catalog.entities import LIVE_TRANSCRIPTION
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Counter, Terms
-from service.core.amounts import Amount, credits_number
+from service.core.amounts import Amount
 from service.core.clock import Clock
 from service.core.principal import Principal
 from service.identity.entities import GoogleIdMismatch, check_google_id
 from service.jobs.entities import Job, ProviderCost
 from service.jobs.work import Charge, Estimate, Facts, RequestForm, Verdict, estimate_by, price_of
-from service.ledger.entities import GET_MORE, InsufficientCredits
+from service.ledger.movements import too_few
 from service.live.checks import payload_faults, result_faults
 from service.live.entities import (
     FAILURES,
@@ -107,13 +107,7 @@ class LiveTranscribing:
         terms = self.terms()
         seconds = affordable_seconds(terms, 0, 0, self._slice_seconds, affordable)
         if not seconds:
-            raise InsufficientCredits(
-                details={
-                    "required": credits_number(cost_of(terms, MIN_SECONDS)),
-                    "available": credits_number(affordable),
-                    "action": GET_MORE,
-                }
-            )
+            raise too_few(cost_of(terms, MIN_SECONDS), affordable)
         return body.lasting(seconds)
 
     def terms(self) -> Terms:

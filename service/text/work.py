@@ -8,11 +8,11 @@ from typing import Any
 
 from service.catalog.operations import Catalog
 from service.catalog.pricing import Counter, Price, Usage
-from service.core.amounts import Amount, credits_number
+from service.core.amounts import Amount
 from service.core.principal import Principal
 from service.jobs.entities import Job, ProviderCost
 from service.jobs.work import Charge, Estimate, Facts, RequestForm, Verdict, estimate_by, price_of
-from service.ledger.entities import GET_MORE, InsufficientCredits
+from service.ledger.movements import too_few
 from service.providers.generation import Role
 from service.text.checks import payload_faults, result_faults
 from service.text.entities import (
@@ -123,13 +123,7 @@ class TextGeneration:
             whole = self._limited(price, whole, affordable)
         cost = self._cost(price, whole)
         if cost > affordable:
-            raise InsufficientCredits(
-                details={
-                    "required": credits_number(cost),
-                    "available": credits_number(affordable),
-                    "action": GET_MORE,
-                }
-            )
+            raise too_few(cost, affordable)
         return whole
 
     def payload(self, body: TextBody) -> Facts:
