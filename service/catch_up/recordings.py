@@ -114,8 +114,8 @@ class Recordings:
             run.job.job_id, sent_from, self._clock.now(), link_digest(source_url), is_link=True
         )
         task = self._ended(run, task_id, sought)
-        used.usage[Counter.MILLISECONDS.value] = 0
         if task.status is TaskStatus.FAILED:
+            used.usage[Counter.MILLISECONDS.value] = 0
             is_audio = task.rejection is RejectionReason.AUDIO
             failure = CatchUpFailure.AUDIO_REJECTED if is_audio else Failure.GENERATION_FAILED
             raise Failed(failure)

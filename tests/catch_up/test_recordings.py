@@ -50,9 +50,10 @@ from tests.transcription.conftest import A_MINUTE, Vendor
 
 UPLOAD = "upl_01kb7r3v6q8f2x0m4n5p6q7r8s"
 SECONDS = 90
-# 15 thousandths for 90 seconds, and 900 x 2 + 50 x 8 millionths, in one sum.
-COST = 18
+COST = 18  # 15 thousandths for 90 seconds, and 900 x 2 + 50 x 8 millionths, in one sum
 _USUAL = {"channel": None, "video_id": "7", "transcript_id": None, "upload_id": UPLOAD, "since": 0}
+_RUNNING = Found(Task("t_1", TaskStatus.RUNNING))
+_UNREADABLE = Found(Task("t_1", TaskStatus.SUCCEEDED, document={"text": 5}))
 
 
 @dataclass
@@ -261,12 +262,11 @@ def test_a_recording_that_cannot_be_transcribed_costs_no_one(
     found.world.require_clean()
 
 
-def test_a_task_that_runs_is_fetched_again_and_one_of_a_lost_response_is_found(
+def test_a_running_task_is_fetched_again_and_one_of_a_lost_response_is_found(
     found: Recorded,
 ) -> None:
     found.vendor.refusal = Indeterminate()
-    running = Found(Task("t_1", TaskStatus.RUNNING))
-    found.vendor.responses = [NotFound(), Indeterminate(), running, running]
+    found.vendor.responses = [NotFound(), Indeterminate(), _RUNNING, _RUNNING]
     job = found.made(step(*LATE))
     assert (job.status, job.captured) == (JobStatus.SUCCEEDED, COST)
     assert len(found.vendor.requests) == 1
@@ -274,22 +274,25 @@ def test_a_task_that_runs_is_fetched_again_and_one_of_a_lost_response_is_found(
     found.world.require_clean()
 
 
-def test_one_that_does_not_end_in_time_is_free_and_all_of_it_is_the_house_s_loss(
-    found: Recorded,
+@pytest.mark.parametrize(
+    ("responses", "failure"),
+    [([_RUNNING] * 1000, "CATCH_UP_BROKE_OFF"), ([_UNREADABLE], "GENERATION_FAILED")],
+)
+def test_one_without_a_usable_end_is_free_and_all_of_it_is_the_house_s_loss(
+    found: Recorded, responses: list[Any], failure: str
 ) -> None:
-    found.vendor.responses = [Found(Task("t_1", TaskStatus.RUNNING))] * 1000
+    found.vendor.responses = responses
     job = found.made()
-    assert (job.failure, job.captured, job.house_loss) == ("CATCH_UP_BROKE_OFF", 0, 15)
+    assert (job.failure, job.captured, job.house_loss) == (failure, 0, 15)
     assert not job.retryable
     found.world.require_clean()
 
 
 def test_a_cancelled_one_is_free_and_what_is_billed_is_counted(found: Recorded) -> None:
     def cancel() -> TaskLookup:
-        runs = found.world.harness.parts.get(Runs)
-        for run in list(runs):
+        for run in list(found.world.harness.parts.get(Runs)):
             run.end(Stop.CANCELLED)
-        return Found(Task("t_1", TaskStatus.RUNNING))
+        return _RUNNING
 
     found.vendor.responses = [cancel]
     job = found.made()
@@ -303,18 +306,15 @@ def test_one_that_its_process_ends_is_settled_before_the_process_is_gone(found: 
     def end() -> TaskLookup:
         ended_at[0] = clock.monotonic()
         found.world.harness.parts.get(Runs).end_all()
-        return Found(Task("t_1", TaskStatus.RUNNING))
+        return _RUNNING
 
-    found.vendor.responses = [Found(Task("t_1", TaskStatus.RUNNING))] * 40
-    found.vendor.responses.append(end)
+    found.vendor.responses = [*[_RUNNING] * 40, end]
     assert found.made().house_loss == 15
     assert clock.monotonic() - ended_at[0] < CLOSING_SECONDS / 2
 
 
 @pytest.mark.parametrize("script", [(Refused(RejectionReason.BUSY),), ()])
-def test_steps_that_fail_after_it_make_the_whole_free_and_end_the_key(
-    found: Recorded, script: Any
-) -> None:
+def test_steps_that_fail_after_it_make_the_whole_free(found: Recorded, script: Any) -> None:
     job = found.made(script)
     assert (job.failure, job.captured, job.house_loss) == ("CATCH_UP_BROKE_OFF", 0, 15)
     assert not job.retryable
@@ -379,7 +379,7 @@ def test_a_callback_of_its_transcript_changes_nothing(found: Recorded) -> None:
         found.world.harness.jobs.handle_callback(
             "assemblyai", token, headers, b"{}", lambda _: True
         )
-        return Found(Task("t_1", TaskStatus.RUNNING))
+        return _RUNNING
 
     found.vendor.responses = [call_back]
     job = found.made(step(*LATE))
