@@ -209,10 +209,13 @@ def with_later_end(wallet: Wallet, operation: str, before: int, after: int, now:
     return with_job(without_job(wallet, operation, before), operation, after, now)
 
 
-def with_jobs(wallet: Wallet, jobs: Mapping[str, list[int]]) -> Wallet:
-    """For an operator's repair alone: with exactly these jobs in flight, hard limits by kind."""
-    ends = {kind: tuple(sorted(map(_second, each))) for kind, each in jobs.items() if each}
-    return replace(wallet, open_jobs=ends)
+def with_jobs(wallet: Wallet, jobs: Mapping[str, list[int]], last_hold: int) -> Wallet:
+    """For an operator's repair alone: with exactly these jobs in flight, hard limits by kind, but
+    for those that were past at the last hold."""
+    ends = {
+        kind: _not_past(tuple(sorted(map(_second, each))), last_hold) for kind, each in jobs.items()
+    }
+    return replace(wallet, open_jobs={kind: each for kind, each in ends.items() if each})
 
 
 def with_spent(wallet: Wallet, amount: Amount, at: int) -> Wallet:

@@ -25,7 +25,7 @@ from service.ledger.entities import (
     Wallet,
     WalletStatus,
 )
-from service.ledger.holdings import Holding, holding_of
+from service.ledger.holdings import HOLDING_KINDS, Holding, holding_of
 from service.ledger.limits import with_jobs
 from service.ledger.lots import total_taken
 from service.ledger.movements import hold
@@ -93,13 +93,14 @@ class _Mending:
         for job_id in sorted({*self._jobs, *self._held(self._kept), *self._held(self._torn)}):
             self._mend_job(job_id)
         wallet, added = self._sealed()
-        wallet = with_jobs(wallet, ends_by_kind(self._jobs.values()))
+        entries = (*(moment.entry for moment in self._kept), *added)
+        last_hold = max((each.at for each in entries if each.kind in HOLDING_KINDS), default=0)
+        wallet = with_jobs(wallet, ends_by_kind(self._jobs.values()), last_hold)
         gone = [entry for entry in self._torn if entry not in added]
         new = [entry for entry in added if entry not in self._torn]
         self._report_entries(wallet, gone, new)
         self._writes[:0] = ledger_store.rebuilt_writes(account.wallet, wallet, gone, new)
         uses = self._mend_keys()
-        entries = (*(moment.entry for moment in self._kept), *added)
         mended = replace(
             account,
             wallet=wallet,

@@ -5,7 +5,14 @@ from dataclasses import replace
 from service.core.days import DAY
 from service.ledger.details import HOUSE_LOSS
 from service.ledger.entities import Wallet
-from service.ledger.limits import day_of, loss_on, with_loss, with_spent, with_unspent
+from service.ledger.limits import (
+    day_of,
+    loss_on,
+    with_jobs,
+    with_loss,
+    with_spent,
+    with_unspent,
+)
 
 NOW = 1_790_000_000_000
 EMPTY = Wallet("ann")
@@ -32,3 +39,8 @@ def test_the_loss_of_a_day_adds_up_and_the_next_day_begins_anew() -> None:
 
 def test_an_end_without_a_loss_leaves_the_wallet_as_it_is() -> None:
     assert with_loss(EMPTY, {"operation": "kling:image2video"}, NOW) == EMPTY
+
+
+def test_a_repaired_list_leaves_out_what_was_past_at_the_last_hold() -> None:
+    wallet = with_jobs(EMPTY, {"live-block": [3000, 9000], "text": [4000]}, last_hold=4000)
+    assert wallet.open_jobs == {"live-block": (9,)}
