@@ -237,6 +237,11 @@ PARENTS: Mapping[str, tuple[str, ...]] = {
 }
 _NEW = ("Create", "Allocate", "RegisterScalableTarget")
 _TAGS = ("AddTags", "CreateTags", "TagResource", "TagRole")
+# What says that a tag comes with the resource (EC2 and ELB user guides, tagging on creation).
+MADE_BY: Mapping[str, str] = {
+    "ec2:CreateTags": "ec2:CreateAction",
+    "elasticloadbalancing:AddTags": "elasticloadbalancing:CreateAction",
+}
 # They change what exists, in spite of their names.
 _ON_WHAT_EXISTS = {
     *("ec2:CreateRoute", "ec2:CreateTags", "elasticloadbalancing:CreateListener"),
@@ -328,7 +333,13 @@ def _on(kind: str, action: str, facts: Mapping[str, str]) -> Iterator[tuple[str,
     """What an action is on, each with the tags that IAM sees."""
     ours, new = {"aws:ResourceTag/stage": facts["stage"]}, {"aws:RequestTag/stage": facts["stage"]}
     service, _, name = action.partition(":")
-    is_new = name.startswith(_NEW) and action not in _ON_WHAT_EXISTS
+    is_new = _makes(action)
+    if action in MADE_BY:
+        text = _EC2 if service == "ec2" else ARNS[kind][service]
+        arn = text.format_map({**facts, "kind": kind.lower()})
+        for made in actions(kind):
+            if made.startswith(f"{service}:") and _makes(made):
+                yield arn, new | {MADE_BY[action]: made.partition(":")[2]}
     if name.startswith(_TAGS):
         ours = ours | new
     if not has_resource(action):
@@ -340,6 +351,11 @@ def _on(kind: str, action: str, facts: Mapping[str, str]) -> Iterator[tuple[str,
             yield _EC2.format(**facts, kind=parent), ours
     else:
         yield ARNS[kind][service].format_map(facts), new if is_new else ours
+
+
+def _makes(action: str) -> bool:
+    """Whether it makes a resource that was not there."""
+    return action.partition(":")[2].startswith(_NEW) and action not in _ON_WHAT_EXISTS
 
 
 def _context(facts: Mapping[str, str], boundary: str) -> dict[str, str]:
