@@ -64,6 +64,9 @@ _SLOW_FILES = (
     "tests/docker/test_gunicorn.py",
     "tests/audit/test_daily.py",
     "tests/release/test_deploy.py",
+    "tests/release/test_transcripts.py",
+    "tests/infrastructure/test_measure.py",
+    "tests/infrastructure/test_template_mutations.py",
 )
 
 keep_url_builders()

@@ -18,9 +18,6 @@ from tests.infrastructure.template_mutations.verdicts import (
     mutated,
 )
 
-# Each process runs the release scripts in every situation once.
-pytestmark = pytest.mark.timeout(300)
-
 SAMPLE = {
     "user-root": "containers.no_container_runs_as_root",
     "drain-longer-than-the-stop": "containers.every_container_may_take_the_time_it_needs_to_stop",

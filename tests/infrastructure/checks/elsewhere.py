@@ -35,8 +35,9 @@ def every_zone_is_chosen_by_its_place(deployment: Deployment) -> Iterator[str]:
 
 def zones_that_are_named_are_used(deployment: Deployment) -> Iterator[str]:
     """Each tier has one subnet in each of them, or the balancer and its tasks are apart."""
-    names = ["zone-3", "zone-1", "zone-2"][: int(deployment.base.parameters["ZoneCount"])]
-    changed = rendered(deployment.stage, deployment.root, ZoneNames=",".join(names))
+    names = ["zone-3", "zone-1", "zone-2"]
+    chosen = {"ZoneCount": "3", "ZoneNames": ",".join(names)}
+    changed = rendered(deployment.stage, deployment.root, **chosen)
     subnets = changed.base.of("EC2::Subnet")
     for tier in ("Public", "Private"):
         found = [
