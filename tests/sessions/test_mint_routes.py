@@ -169,7 +169,9 @@ def test_a_bad_key_is_refused_like_any_bad_token_and_reaches_no_log(
         assert response.headers["WWW-Authenticate"] == "Bearer"
     shown = str(caplog.records) + caplog.text + "".join(capsys.readouterr()) + response.text
     for secret in (shop.text, bad):
-        assert len(secret) < 30 or secret[30:60] not in shown
+        # A log may name a key by its id, which ends before the 30th letter.
+        part = secret[30:60] if len(secret) >= 60 else secret
+        assert len(part) < 30 or part not in shown
 
 
 def test_a_good_key_reaches_no_log_either(shop: Shop, capsys: Any) -> None:
