@@ -1,4 +1,8 @@
-"""How long a client's connection makes us wait, and what it may cost."""
+"""How long a client's connection makes us wait, and what it may cost.
+
+The clock stands until a test moves it, so no pause of a busy machine counts. Only what a socket
+waits for takes time: `SHORT_SECONDS` where nothing will come, `RECEIVE_SECONDS` at most where
+something will."""
 
 import socket
 from collections.abc import Iterator
@@ -21,15 +25,20 @@ from service.web.receiving import (
     Limits,
 )
 from service.web.request_errors import BodyTimeout, TooManyUploads, UploadsBusy
+from tests.doubles.clock import FakeClock
 
-RECEIVE_SECONDS = 0.1
-IDLE_SECONDS = 0.3
+RECEIVE_SECONDS = 10.0
+SHORT_SECONDS = 0.1
+MAX_RECEIVE_SECONDS = 2 * RECEIVE_SECONDS
+IDLE_SECONDS = 3 * RECEIVE_SECONDS
 UPLOAD_BYTES = 1_000_000
 USER_UPLOAD_BYTES = 700_000
-LONG_PAUSE_SECONDS = 1.5
+# A body that keeps coming, a little faster than it must.
+PIECE_BYTES = 12_000
+PIECE_SECONDS = 0.9 * PIECE_BYTES / MIN_BYTES_PER_SECOND
 LIMITS = Limits(
     receive_seconds=RECEIVE_SECONDS,
-    max_receive_seconds=10 * RECEIVE_SECONDS,
+    max_receive_seconds=MAX_RECEIVE_SECONDS,
     upload_bytes=UPLOAD_BYTES,
     user_upload_bytes=USER_UPLOAD_BYTES,
 )
@@ -40,13 +49,14 @@ class House:
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self._limits = limits
+        self.clock = FakeClock()
         self.connections = Connections(2)
         self.uploads = Shares(limits.upload_bytes, limits.user_upload_bytes)
         self._sockets: list[GeventSocket] = []
 
     def connected(self) -> "Pair":
         accepted, client = socketpair()
-        ours = ClientSocket(accepted, self._limits, self.connections, self.uploads, SystemClock())
+        ours = ClientSocket(accepted, self._limits, self.connections, self.uploads, self.clock)
         self._sockets += [ours, client]
         return Pair(ours, client)
 
@@ -70,6 +80,13 @@ class Pair:
         while count > 0:
             count -= len(self.ours.recv(65_536))
 
+    def receive_pieces(self, count: int, size: int, clock: FakeClock, seconds: float) -> None:
+        """So many pieces of that size, each of which is on its way for so long."""
+        for _ in range(count):
+            self.client.sendall(b"x" * size)
+            clock.advance(seconds)
+            self.receive(size)
+
 
 @pytest.fixture
 def house() -> Iterator[House]:
@@ -84,124 +101,104 @@ def pair(house: House) -> Pair:
 
 
 @pytest.fixture
-def unhurried_pair() -> Iterator[Pair]:
-    """With a pause that no busy machine makes by itself."""
-    house = House(replace(LIMITS, receive_seconds=LONG_PAUSE_SECONDS, max_receive_seconds=60))
+def clock(house: House) -> FakeClock:
+    return house.clock
+
+
+@pytest.fixture
+def short_pair() -> Iterator[Pair]:
+    """On which nothing will come or go."""
+    house = House(replace(LIMITS, receive_seconds=SHORT_SECONDS))
     yield house.connected()
     house.close()
 
 
-def elapsed(since: float) -> float:
-    return SystemClock().monotonic() - since
-
-
-def test_a_connection_that_begins_no_request_ends_in_silence(pair: Pair) -> None:
+def test_a_connection_that_begins_no_request_ends_in_silence(short_pair: Pair) -> None:
     began = SystemClock().monotonic()
-    assert pair.ours.recv(1) == b""
-    assert 0.9 * RECEIVE_SECONDS < elapsed(began) < 3 * RECEIVE_SECONDS
+    assert short_pair.ours.recv(1) == b""
+    assert 0.9 * SHORT_SECONDS < SystemClock().monotonic() - began < MAX_RECEIVE_SECONDS
 
 
-def test_the_time_is_one_for_the_whole_request_however_the_bytes_drip(pair: Pair) -> None:
-    def drip() -> None:
-        while True:
-            pair.client.send(b"x")
-            gevent.sleep(0.005)
-
-    dripping = gevent.spawn(drip)
-    began = SystemClock().monotonic()
+def test_the_time_is_one_for_the_whole_request_however_the_bytes_drip(
+    pair: Pair, clock: FakeClock
+) -> None:
     with pytest.raises(BodyTimeout):
-        pair.receive(1_000_000)
-    assert elapsed(began) < 3 * RECEIVE_SECONDS
-    assert not dripping.ready()
-    dripping.kill()
+        pair.receive_pieces(30, 1, clock, RECEIVE_SECONDS / 20)
 
 
-def test_bytes_that_are_here_too_late_are_not_received(pair: Pair) -> None:
+def test_bytes_that_are_here_too_late_are_not_received(pair: Pair, clock: FakeClock) -> None:
     pair.begin_request()
     pair.client.sendall(b"x")
-    gevent.sleep(2 * RECEIVE_SECONDS)
+    clock.advance(RECEIVE_SECONDS + 1)
     with pytest.raises(BodyTimeout):
         pair.ours.recv(1)
 
 
 def test_a_body_that_keeps_coming_is_received_however_long_it_takes(
-    unhurried_pair: Pair,
+    pair: Pair, clock: FakeClock
 ) -> None:
-    pair = unhurried_pair
     pair.begin_request()
     pair.ours.expect_body()
-    size, pieces = 4 * SMALL_BODY_BYTES, 20
-
-    def send() -> None:
-        for _ in range(pieces):
-            pair.client.sendall(b"x" * (size // pieces))
-            gevent.sleep(LONG_PAUSE_SECONDS / 10)
-
-    gevent.spawn(send)
-    began = SystemClock().monotonic()
-    pair.receive(size // pieces * pieces)
-    assert elapsed(began) > LONG_PAUSE_SECONDS
+    began = clock.monotonic()
+    pair.receive_pieces(20, PIECE_BYTES, clock, PIECE_SECONDS)
+    assert clock.monotonic() - began > RECEIVE_SECONDS
 
 
-def test_what_came_fast_does_not_pay_for_a_pause(pair: Pair) -> None:
+def test_what_came_fast_does_not_pay_for_a_pause(pair: Pair, clock: FakeClock) -> None:
     pair.begin_request()
     pair.ours.expect_body()
     gevent.spawn(pair.client.sendall, b"x" * 500_000)
     pair.receive(500_000)
-    began = SystemClock().monotonic()
+    clock.advance(RECEIVE_SECONDS)
+    pair.client.sendall(b"x")
     with pytest.raises(BodyTimeout):
         pair.ours.recv(1)
-    assert elapsed(began) < 2 * RECEIVE_SECONDS
 
 
-def test_a_body_that_keeps_coming_still_has_an_end(pair: Pair) -> None:
+def test_a_body_that_keeps_coming_still_has_an_end(pair: Pair, clock: FakeClock) -> None:
     pair.begin_request()
     pair.ours.expect_body()
-
-    def send() -> None:
-        while True:
-            pair.client.send(b"x" * 1_000)
-            gevent.sleep(RECEIVE_SECONDS / 10)
-
-    sending = gevent.spawn(send)
-    began = SystemClock().monotonic()
+    began = clock.monotonic()
     with pytest.raises(BodyTimeout) as caught:
-        pair.receive(10**9)
-    assert elapsed(began) < 13 * RECEIVE_SECONDS
+        pair.receive_pieces(50, PIECE_BYTES, clock, PIECE_SECONDS)
+    assert MAX_RECEIVE_SECONDS <= clock.monotonic() - began < MAX_RECEIVE_SECONDS + PIECE_SECONDS
     assert caught.value.details == {
         "minBytesPerSecond": MIN_BYTES_PER_SECOND,
         "maxPauseSeconds": RECEIVE_SECONDS,
-        "maxSeconds": 10 * RECEIVE_SECONDS,
+        "maxSeconds": MAX_RECEIVE_SECONDS,
     }
-    sending.kill()
 
 
 def test_an_idle_connection_is_kept_longer_and_its_next_request_has_its_own_time(
-    pair: Pair,
+    pair: Pair, clock: FakeClock
 ) -> None:
     pair.begin_request()
     pair.ours.expect_request(IDLE_SECONDS, has_begun=False)
-    gevent.spawn_later(2 * RECEIVE_SECONDS, pair.client.sendall, b"x")
-    assert pair.ours.recv(1) == b"x"
-    began = SystemClock().monotonic()
+    for seconds in (IDLE_SECONDS - 1, RECEIVE_SECONDS - 1):
+        clock.advance(seconds)
+        pair.client.sendall(b"x")
+        assert pair.ours.recv(1) == b"x"
+    clock.advance(2)
+    pair.client.sendall(b"x")
     with pytest.raises(BodyTimeout):
         pair.ours.recv(1)
-    assert elapsed(began) > 0.7 * RECEIVE_SECONDS
 
 
 def test_an_idle_connection_ends_in_silence(pair: Pair) -> None:
     pair.begin_request()
-    pair.ours.expect_request(IDLE_SECONDS, has_begun=False)
+    pair.ours.expect_request(SHORT_SECONDS, has_begun=False)
     assert pair.ours.recv(1) == b""
 
 
-def test_a_request_that_came_with_the_last_one_has_no_idle_time(pair: Pair) -> None:
+def test_a_request_that_came_with_the_last_one_has_no_idle_time(
+    pair: Pair, clock: FakeClock
+) -> None:
     pair.begin_request()
     pair.ours.expect_request(IDLE_SECONDS, has_begun=True)
-    began = SystemClock().monotonic()
+    clock.advance(RECEIVE_SECONDS)
+    pair.client.sendall(b"x")
     with pytest.raises(BodyTimeout):
         pair.ours.recv(1)
-    assert elapsed(began) < IDLE_SECONDS
 
 
 def test_a_head_without_end_is_not_kept(pair: Pair) -> None:
@@ -267,9 +264,9 @@ def test_small_bodies_need_none_of_that_memory(house: House, pair: Pair) -> None
     pair.receive(SMALL_BODY_BYTES - 10)
 
 
-def test_a_client_that_does_not_take_its_response_is_given_up(pair: Pair) -> None:
+def test_a_client_that_does_not_take_its_response_is_given_up(short_pair: Pair) -> None:
     with pytest.raises(ConnectionResetError):
-        pair.ours.sendall(b"x" * 10_000_000)
+        short_pair.ours.sendall(b"x" * 10_000_000)
 
 
 def test_a_slow_reader_in_time_gets_all(pair: Pair) -> None:
@@ -287,22 +284,23 @@ def test_a_slow_reader_in_time_gets_all(pair: Pair) -> None:
 
 
 def test_a_slow_reader_of_a_large_response_has_the_time_that_it_needs(
-    unhurried_pair: Pair,
+    pair: Pair, clock: FakeClock
 ) -> None:
-    pair = unhurried_pair
     data = bytes(range(256)) * 16_000
 
     def read() -> bytes:
         received = bytearray()
         while len(received) < len(data):
-            received += pair.client.recv(len(data) // 20)
-            gevent.sleep(LONG_PAUSE_SECONDS / 10)
+            part = pair.client.recv(len(data) // 20)
+            received += part
+            clock.advance(1.5 * RECEIVE_SECONDS * len(part) / len(data))
+            gevent.sleep(0)
         return bytes(received)
 
     reading = gevent.spawn(read)
-    began = SystemClock().monotonic()
+    began = clock.monotonic()
     pair.ours.sendall(data)
-    assert elapsed(began) > LONG_PAUSE_SECONDS
+    assert clock.monotonic() - began > RECEIVE_SECONDS
     assert reading.get(timeout=30) == data
 
 
@@ -336,25 +334,28 @@ def test_a_request_that_is_being_served_makes_no_room(house: House) -> None:
 
 
 def test_a_stopping_process_ends_only_the_connections_on_which_nothing_has_come(
-    house: House,
+    house: House, clock: FakeClock
 ) -> None:
     silent, dripping = house.connected(), house.connected()
     dripping.begin_request()
     waiting = [gevent.spawn(each.ours.recv, 1) for each in (silent, dripping)]
     gevent.sleep(0)
-    house.connections.cut_silent(since=SystemClock().monotonic() - 10)
+    house.connections.cut_silent(since=clock.monotonic() - 1)
     gevent.sleep(0.01)
     assert not waiting[0].ready(), "it has been silent for a moment only"
-    house.connections.cut_silent(since=SystemClock().monotonic())
+    house.connections.cut_silent(since=clock.monotonic())
     assert waiting[0].get(timeout=RECEIVE_SECONDS / 2) == b""
     assert not waiting[1].ready()
-    with pytest.raises(BodyTimeout):
-        waiting[1].get(timeout=3 * RECEIVE_SECONDS)
+    dripping.client.sendall(b"x")
+    assert waiting[1].get(timeout=RECEIVE_SECONDS / 2) == b"x"
 
 
-def test_closing_does_not_reset_a_response_that_overtakes_the_request(pair: Pair) -> None:
+def test_closing_does_not_reset_a_response_that_overtakes_the_request(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Closing a socket with bytes unread resets the connection, and the client may lose the
     response."""
+    monkeypatch.setattr("service.web.receiving.CLOSING_SECONDS", 2 * RECEIVE_SECONDS)
     pair.begin_request()
     pair.client.sendall(b"more")
     pair.ours.sendall(b"response")
@@ -363,4 +364,4 @@ def test_closing_does_not_reset_a_response_that_overtakes_the_request(pair: Pair
     assert pair.client.recv(100) == b"response"
     assert pair.client.recv(100) == b""
     pair.client.shutdown(socket.SHUT_WR)
-    closing.get(timeout=1)
+    closing.get(timeout=RECEIVE_SECONDS)
