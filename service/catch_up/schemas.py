@@ -1,8 +1,9 @@
 """What goes in and out of the catch-up's route."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from service.catch_up.entities import FAILURES, MAX_SINCE_SECONDS, CatchUpFailure, Summary
 from service.catch_up.passages import stamp
@@ -84,7 +85,7 @@ class CatchUpRequestSchema(StrictSchema):
         validate=validate.Range(1, MAX_MINUTES),
         metadata={
             "description": "Of an upload: no more than this is transcribed, from its beginning on. "
-            "Needed where the file does not say how long it is.",
+            "Needed where the file does not say how long it is. Only with `uploadId`.",
             "example": 180,
         },
     )
@@ -98,6 +99,12 @@ class CatchUpRequestSchema(StrictSchema):
         },
     )
     fingerprint = fingerprint_field()
+
+    @validates_schema
+    def check_minutes(self, data: Mapping[str, Any], **_: Any) -> None:
+        """A limit that would limit nothing is a mistake of the caller."""
+        if data["max_minutes"] is not None and data["upload_id"] is None:
+            raise ValidationError("Is for uploads only.", "maxMinutes")
 
 
 class CatchUpErrorSchema(JobErrorFields):

@@ -39,6 +39,7 @@ BEYOND_SCHEMAS = {
     "Must not be before `from`.",
     "Send either packageId or priceId.",
     "Is for packages only.",
+    "Is for uploads only.",
     "Is required to switch it on.",
     "Must be an e-mail address, with ASCII characters in front of the @.",
 }

@@ -255,6 +255,14 @@ def test_no_words_are_409_and_nothing_is_held(stack: LiveStack, talk: str) -> No
     assert calls(stack) == []
 
 
+def test_minutes_that_would_limit_nothing_are_refused(stack: LiveStack, talk: str) -> None:
+    before = balance(stack)
+    response = post(stack, talk, maxMinutes=5)
+    assert (response.status_code, response.json()["code"]) == (400, "VALIDATION_FAILED")
+    assert response.json()["details"]["fields"] == {"maxMinutes": ["Is for uploads only."]}
+    assert (balance(stack), calls(stack)) == (before, [])
+
+
 def test_only_what_its_route_takes_is_allowed(stack: LiveStack) -> None:
     allowed = stack.call("OPTIONS", PATH).headers["Allow"]
     assert set(allowed.split(", ")) == {"OPTIONS", "POST"}
