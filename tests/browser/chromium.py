@@ -37,6 +37,7 @@ VIOLATIONS = """
 """
 STEP_SECONDS = 0.2
 STOP_SECONDS = 10
+_NAVIGATED = "Inspected target navigated or closed"
 
 
 def enabled(element: str) -> str:
@@ -58,6 +59,10 @@ def find_chromium() -> str:
 
 def _installed() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class PageNavigated(AssertionError):
+    """The page left before it responded: it may or may not have done what it was sent."""
 
 
 class Page:
@@ -122,12 +127,19 @@ class Page:
 
     def wait(self, condition: str, seconds: float = 90) -> None:
         """Until the expression is true: one that throws is not yet, since a page that loads has no
-        elements. Raises `AssertionError` with what the console said."""
+        elements, nor is one that a navigation overtakes. Raises `AssertionError` with what the
+        console said."""
         end = time.monotonic() + seconds
         checked = f"(() => {{ try {{ return Boolean({condition}) }} catch {{ return false }} }})()"
-        while not self.evaluate(checked):
+        while not self._is_true(checked):
             assert time.monotonic() < end, f"not within {seconds} s: {condition}; {self.console}"
             time.sleep(STEP_SECONDS)
+
+    def _is_true(self, expression: str) -> bool:
+        try:
+            return bool(self.evaluate(expression))
+        except PageNavigated:
+            return False
 
     def click(self, element: str, seconds: float = 90) -> None:
         """Clicks the element, a JavaScript expression, once it is there and enabled. Raises
@@ -147,7 +159,8 @@ class Page:
         return found
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command of the protocol and its result. Events that come first are recorded."""
+        """One command of the protocol and its result. Events that come first are recorded. Raises
+        `AssertionError`: `PageNavigated` when a navigation overtakes the command."""
         self._last_id += 1
         message = {"id": self._last_id, "method": method, "params": parameters}
         if self._session:
@@ -156,6 +169,8 @@ class Page:
         while True:
             received = self._receive()
             if received.get("id") == self._last_id:
+                if received.get("error", {}).get("message") == _NAVIGATED:
+                    raise PageNavigated(received)
                 assert "error" not in received, received
                 result: dict[str, Any] = received["result"]
                 return result

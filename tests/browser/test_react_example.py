@@ -64,6 +64,15 @@ HELD_PROMPTS = """
     };
 """
 
+HELD_VIDEO = """
+    const send = window.fetch;
+    window.fetch = async (...request) => {
+        const response = await send(...request);
+        if (String(request[0]).endsWith("/videos")) await new Promise(() => {});
+        return response;
+    };
+"""
+
 
 def sign_in(page: Page, example: Example, name: str) -> None:
     submit_sign_in(page, example, name)
@@ -113,6 +122,10 @@ def known_user(example: Example, name: str, spent: int = 1) -> None:
     sub = f"dev-{name}"
     for _ in range(spent):
         example.stack.settled(example.stack.submitted(sub), sub)
+
+
+def jobs_of(example: Example, name: str) -> Any:
+    return example.stack.get("/jobs", f"dev-{name}").json()["data"]["jobs"]
 
 
 def expect_clean(page: Page, example: Example) -> None:
@@ -181,16 +194,17 @@ def test_a_page_reloaded_in_the_middle_goes_on_with_the_same_job(
     page: Page, example: Example
 ) -> None:
     known_user(example, "dan")
+    held = page.call("Page.addScriptToEvaluateOnNewDocument", source=HELD_VIDEO)
     sign_in(page, example, "dan")
-    example.stack.fault("create", "slow", seconds=3)
     make_video(page)
-    page.wait('localStorage.getItem("farebox-attempt")')
+    example.stack.until(lambda: len(jobs_of(example, "dan")) == 2)
+    assert page.evaluate('localStorage.getItem("farebox-attempt")')
+    page.call("Page.removeScriptToEvaluateOnNewDocument", identifier=held["identifier"])
     sign_in(page, example, "dan")
     wait_for_text(page, "Your last request is not finished.")
     page.click(button("Go on with it"))
     wait_for_text(page, "Your video is ready. It cost 1 credit.")
-    jobs = example.stack.get("/jobs", "dev-dan").json()["data"]["jobs"]
-    assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED"]
+    assert [job["status"] for job in jobs_of(example, "dan")] == ["SUCCEEDED", "SUCCEEDED"]
     assert example.stack.credits("dev-dan") == (1, 0)
 
 

@@ -185,11 +185,21 @@ class Caller:
         with suppress(ConnectionClosed):
             for _ in range(400):
                 await self.speak(1, is_awaited=False)
-                await asyncio.sleep(0.005)
+                await self._relayed()
         return await self.closed()
 
+    async def _relayed(self) -> None:
+        """Until the vendor has all that was sent, or it is clear that the relay holds it back: with
+        no wait, the clock would run away from a busy machine."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await eventually(lambda: self._has(self.sent) or self.code is not None)
+
     async def world_has(self, seconds: int) -> None:
-        await eventually(lambda: int(str(self.world.books()["audio_seconds"])) >= seconds)
+        await eventually(lambda: self._has(seconds))
+
+    def _has(self, seconds: int) -> bool:
+        return int(str(self.world.books()["audio_seconds"])) >= seconds
 
     async def finish(self) -> dict[str, Any]:
         await self.socket.send('{"type": "finish"}')

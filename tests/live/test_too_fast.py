@@ -18,7 +18,9 @@ def test_a_vendor_that_is_sent_audio_too_fast_ends_the_session_with_a_code_of_it
     async def talk() -> int:
         async with world.serving(), world.caller(world.ticket()) as caller:
             await caller.ready()
-            return await caller.speak_to_the_end()
+            await caller.speak(11)
+            await caller.speak(1, is_awaited=False)
+            return await caller.closed()
 
     assert asyncio.run(talk()) == 4414
     (job,) = world.jobs()
