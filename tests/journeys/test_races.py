@@ -83,7 +83,7 @@ def deliver(stack: LiveStack) -> None:
 
 
 @one_process_and_two
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_200_strangers_with_60_devices_race_for_33_places_and_exactly_33_get_in(
     race: Callable[..., tuple[LiveStack, list[str]]], processes: int
 ) -> None:
