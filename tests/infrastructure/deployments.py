@@ -44,6 +44,7 @@ FILLED = {
 _SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:farebox/production"
 # Every choice that adds something, taken at once.
 EVERYTHING = {
+    "CertificateArn": "",
     "InterfaceEndpoints": "true",
     "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/bounds",
     "RestoredTable": "UserCredits-production-20261121",
@@ -151,6 +152,13 @@ class Deployment:
         return next((each for each in self.containers if each.name == "relay"), None)
 
     @property
+    def certificate(self) -> str:
+        """What the HTTPS listener presents: the certificate that is given, or the one that is made
+        in the zone. Empty where there is neither: plain HTTP."""
+        given = str(self.service.parameters["CertificateArn"])
+        return given or ("<Certificate>" if self.service.parameters["HostedZoneId"] else "")
+
+    @property
     def targets(self) -> Mapping[str, Any]:
         """The target group of the web tasks."""
         return self.service.of("ElasticLoadBalancingV2::TargetGroup")["TargetGroup"]
@@ -188,12 +196,13 @@ def stage_parameters(root: Path, stage: str) -> dict[str, dict[str, str]]:
 
 
 def filled(stage: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a stage, with the empty ones of its file set. dev needs none of them."""
-    return (
-        dict(given)
-        if stage == "dev"
-        else {name: value or FILLED.get(name, "") for name, value in given.items()}
-    )
+    """The parameters of a stage, with the empty ones of its file set. dev needs none of them, and
+    staging has its certificate made."""
+    left_empty = {"dev": set(FILLED), "staging": {"CertificateArn"}, "production": set()}[stage]
+    return {
+        name: value or ("" if name in left_empty else FILLED.get(name, ""))
+        for name, value in given.items()
+    }
 
 
 def physical(data: Stack) -> dict[str, str]:

@@ -171,6 +171,10 @@ ARNS: Mapping[str, Mapping[str, str]] = {
         "backup": "arn:aws:backup:{region}:{account}:backup-vault:{BackupVaultName}",
         "kms": _KEY,
     },
+    "CertificateManager::Certificate": {
+        "acm": "arn:aws:acm:{region}:{account}:certificate/" + _ID,
+        "route53": _ZONE,
+    },
     "CloudWatch::Alarm": {"cloudwatch": _ALARM},
     "CloudWatch::CompositeAlarm": {"cloudwatch": _ALARM},
     "CloudWatch::Dashboard": {
@@ -365,5 +369,10 @@ def _context(facts: Mapping[str, str], boundary: str) -> dict[str, str]:
         "iam:PolicyARN": "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup",
         "kms:GrantIsForAWSResource": "true",
         "kms:ViaService": f"dynamodb.{REGION}.amazonaws.com",
-        "route53:ChangeResourceRecordSetsNormalizedRecordNames": facts["Name"],
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": (
+            # The record that proves a certificate, or that of the name itself.
+            f"_1a2b.{facts['DomainName']}" if "DomainName" in facts else facts["Name"]
+        ),
+        "acm:DomainNames": facts["DomainName"],
+        "acm:ValidationMethod": facts["ValidationMethod"],
     }

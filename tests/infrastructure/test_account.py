@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from release.join import text_of
+from release.join import short, text_of
 from service.core.settings import STAGES
 from tests.infrastructure.account import FILLED, NAME, account, may, stack_role
 from tests.infrastructure.cloud import cloud
@@ -43,10 +43,9 @@ def outputs() -> Iterator[dict[str, str]]:
         zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
         given = FILLED | {"MailZoneId": zone["HostedZone"]["Id"].rpartition("/")[2]}
         client: Any = boto3.client("cloudformation", region_name=REGION)
-        text = text_of(ROOT / "cloudformation" / "account.yaml")
         client.create_stack(
             StackName=NAME,
-            TemplateBody="\n".join(x for x in text.splitlines() if not x.lstrip().startswith("#")),
+            TemplateBody=short(text_of(ROOT / "cloudformation" / "account.yaml")),
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )

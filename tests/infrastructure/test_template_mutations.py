@@ -42,6 +42,7 @@ SAMPLE = {
     "audit-without-a-record": "services.the_daily_audit_resumes_where_it_stopped",
     "missing-audit-noticed-at-once": "watching.an_audit_that_never_ends_is_noticed",
     "rule-for-tls-lost": "stacks.production_cannot_be_deployed_with_a_weak_choice",
+    "certificate-by-mail": "doors.a_certificate_is_made_where_a_zone_stands_in_for_one",
     "hook-retries": "forwarder.what_is_late_but_in_time_is_forwarded",
     "pool-deleted-with-its-stack": "identity.whoever_signs_in_is_never_lost",
     "image-with-the-simulators": "image.what_is_built_by_default_is_what_is_deployed",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from release.join import joined, text_of
+from devstack.template import parse_template
+from release.join import joined, short, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = """# What it is about.
@@ -99,6 +100,36 @@ def test_a_template_is_a_file_or_its_parts_in_the_order_of_their_names(tmp_path:
         text_of(tmp_path / "none.yaml")
 
 
+LISTS = """Outputs:
+    A:
+        - - x # One.
+          - y: 1
+
+            z: 2
+        # Why.
+        - [a,
+               b]
+    B: >-
+        c
+        d
+"""
+
+
+@pytest.mark.parametrize("name", ["account", "data", "base"])
+def test_a_template_says_the_same_when_it_is_short(name: str) -> None:
+    text = text_of(ROOT / "cloudformation" / f"{name}.yaml")
+    assert parse_template(short(text)) == parse_template(text)
+    assert len(short(text)) < 0.95 * len(text)
+
+
+def test_each_level_of_a_short_template_is_one_space() -> None:
+    assert short(LISTS) == (
+        "Outputs:\n A:\n  - - x # One.\n    - y: 1\n      z: 2\n  - [a,\n     b]\n"
+        " B: >-\n  c\n  d\n"
+    )
+    assert parse_template(short(LISTS)) == parse_template(LISTS)
+
+
 def test_every_template_is_joined_by_a_bare_python_and_a_fault_ends_in_an_error(
     tmp_path: Path,
 ) -> None:
@@ -109,6 +140,10 @@ def test_every_template_is_joined_by_a_bare_python_and_a_fault_ends_in_an_error(
         done = subprocess.run([*script, str(template)], capture_output=True, text=True, check=True)
         assert done.stdout == text_of(template)
         assert "Fragment" not in done.stdout
+        done = subprocess.run(
+            [*script, str(template), "--short"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == short(text_of(template))
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "a.yaml").write_text("Resource:\n")
     done = subprocess.run(

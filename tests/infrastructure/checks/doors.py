@@ -7,6 +7,8 @@ from tests.infrastructure.checks.balancer import BALANCER, LISTENER, TARGETS, at
 from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.facts import differing
 
+CERTIFICATE = "CertificateManager::Certificate"
+
 
 def connections_end_and_headers_are_read_as_they_must_be(deployment: Deployment) -> Iterator[str]:
     balancer = deployment.service.one(BALANCER)
@@ -56,8 +58,30 @@ def a_target_joins_and_leaves_within_seconds(deployment: Deployment) -> Iterator
 
 
 def every_listener_has_the_certificate_of_the_domain(deployment: Deployment) -> Iterator[str]:
-    certificate = deployment.service.parameters["CertificateArn"]
     for name, listener in deployment.service.of(LISTENER).items():
         found = [one["CertificateArn"] for one in listener.get("Certificates", [])]
-        if found != ([certificate] if listener["Protocol"] == "HTTPS" else []):
+        if found != ([deployment.certificate] if listener["Protocol"] == "HTTPS" else []):
             yield f"{name} has the certificates {found}"
+
+
+def a_certificate_is_made_where_a_zone_stands_in_for_one(deployment: Deployment) -> Iterator[str]:
+    """For the domain and no other name, proved by a record in the zone: a mail to whoever owns the
+    domain would hold the stack until someone reads it."""
+    given, made = deployment.service.parameters, deployment.service.of(CERTIFICATE)
+    if set(made) != ({"Certificate"} if deployment.certificate == "<Certificate>" else set()):
+        yield f"the certificates {sorted(made)} are made"
+    wanted = {
+        "DomainName": given["DomainName"],
+        "SubjectAlternativeNames": None,
+        "ValidationMethod": "DNS",
+        "DomainValidationOptions.0.DomainName": given["DomainName"],
+        "DomainValidationOptions.0.HostedZoneId": given["HostedZoneId"],
+        "DomainValidationOptions.0.ValidationDomain": None,
+        "DomainValidationOptions.1": None,
+        "KeyAlgorithm": "EC_prime256v1",
+        "CertificateTransparencyLoggingPreference": "ENABLED",
+        "CertificateExport": None,
+        "CertificateAuthorityArn": None,
+    }
+    for name, body in made.items():
+        yield from differing(name, body, wanted)

@@ -31,9 +31,7 @@ def a_client_reaches_the_containers(deployment: Deployment) -> Iterator[str]:
     (balancer_name,) = stack.of("ElasticLoadBalancingV2::LoadBalancer")
     balancer = stack.of("ElasticLoadBalancingV2::LoadBalancer")[balancer_name]
     outer = [name_of(group) for group in balancer["SecurityGroups"]]
-    wanted = {("HTTP", 80)} | (
-        {("HTTPS", 443)} if deployment.service.parameters["CertificateArn"] else set()
-    )
+    wanted = {("HTTP", 80)} | ({("HTTPS", 443)} if deployment.certificate else set())
     listeners = stack.of("ElasticLoadBalancingV2::Listener")
     found = {(body["Protocol"], int(body["Port"])) for body in listeners.values()}
     if found != wanted:

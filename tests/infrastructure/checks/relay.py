@@ -39,7 +39,7 @@ def relays_exist_only_with_transcription(deployment: Deployment) -> Iterator[str
 
 def only_the_handshake_of_a_session_reaches_the_relay(deployment: Deployment) -> Iterator[str]:
     """A POST to the same path makes a ticket in a web process."""
-    secure = bool(deployment.service.parameters["CertificateArn"])
+    secure = bool(deployment.certificate)
     for name, rule in deployment.service.of(RULE).items():
         wanted = {
             "ListenerArn": "<HttpsListener>" if secure else "<HttpListener>",

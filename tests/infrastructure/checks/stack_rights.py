@@ -222,6 +222,36 @@ def a_stage_changes_only_its_own_name(deployment: Deployment) -> Iterator[str]:
             yield f"the name {name!r} is {'refused' if wanted else 'changed'}"
 
 
+def a_stage_has_a_certificate_of_its_own_name_alone(deployment: Deployment) -> Iterator[str]:
+    """Proved by DNS, never by a mail; and one of another stage or of no stage is not touched."""
+    stage, domain = deployment.stage, str(deployment.service.parameters["DomainName"])
+    by_dns = {"acm:ValidationMethod": "DNS"}
+    named = {"acm:DomainNames": domain or "dev.example.com"}
+    ours = {"aws:ResourceTag/stage": stage}
+    other = {"aws:ResourceTag/stage": _OTHERS[stage]}
+    cases: tuple[tuple[str, dict[str, str], bool], ...] = (
+        ("Request", by_dns | named, bool(domain)),
+        ("Request", named | {"acm:ValidationMethod": "EMAIL"}, False),
+        ("Request", named, False),
+        ("Request", by_dns, False),
+        ("Request", by_dns | {"acm:DomainNames": "www.example.org"}, False),
+        ("Request", by_dns | {"acm:DomainNames": f"*.{domain}"}, False),
+        ("Request", by_dns | {"acm:DomainNames": f"{domain} www.example.org"}, False),
+        ("AddTagsTo", _tag(stage), True),
+        ("AddTagsTo", _tag(stage) | other, False),
+        ("AddTagsTo", _tag(_OTHERS[stage]), False),
+        *((name, ours, True) for name in ("Delete", "RemoveTagsFrom")),
+        *((name, other, False) for name in ("Delete", "RemoveTagsFrom")),
+        ("Delete", {}, False),
+        *((name, ours, False) for name in ("Export", "Import", "Renew", "Revoke", "Update")),
+    )
+    for name, context, wanted in cases:
+        resource = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1" if name != "Request" else "*"
+        call = Call("", f"acm:{name}Certificate", resource, context)
+        if may(deployment.account, stack_role(stage), call) is not wanted:
+            yield f"acm:{name}Certificate with {context} is {'refused' if wanted else 'allowed'}"
+
+
 def what_is_kept_is_deleted_by_no_release(deployment: Deployment) -> Iterator[str]:
     """In staging and production, even with every other right."""
     for name in KEPT_ACTIONS:
@@ -277,6 +307,7 @@ _ANYWHERE = {
     *("cloudwatch:DescribeAlarms", "route53:GetChange"),
     *("ec2:DescribeVpcAttribute", "route53:GetHostedZone", "route53:ListResourceRecordSets"),
     *("elasticloadbalancing:GetLoadBalancerWebACL", "wafv2:GetWebACLForResource"),
+    *("acm:DescribeCertificate", "acm:ListTagsForCertificate"),
 }
 
 

@@ -30,6 +30,7 @@ HANDED_OVER |= {
 # that starts later.
 WEAK_IN_PRODUCTION = (
     {"CertificateArn": "", "DomainName": "", "HostedZoneId": ""},
+    {"CertificateArn": "", "HostedZoneId": ""},
     {"GoogleClientIds": ""},
     {"CognitoUserPoolId": "us-east-1_AbCdEf123"},
     {"CognitoClientIds": "1example23456789"},

@@ -106,6 +106,40 @@ def _firewall_logging(name: str, properties: dict[str, Any]) -> Made:
     return Made(properties["ResourceArn"])
 
 
+def _certificate(name: str, properties: dict[str, Any]) -> Made:
+    """With the record in the zone by which ACM knows the owner, as CloudFormation makes it."""
+    del name
+    (option,) = properties["DomainValidationOptions"]
+    arn = call(
+        "acm",
+        "RequestCertificate",
+        **without(
+            properties, "DomainValidationOptions", "CertificateTransparencyLoggingPreference"
+        ),
+        Options={
+            "CertificateTransparencyLoggingPreference": properties[
+                "CertificateTransparencyLoggingPreference"
+            ]
+        },
+    )["CertificateArn"]
+    (proof,) = call("acm", "DescribeCertificate", CertificateArn=arn)["Certificate"][
+        "DomainValidationOptions"
+    ]
+    record = proof["ResourceRecord"]
+    body = {
+        **without(record, "Value"),
+        "TTL": 300,
+        "ResourceRecords": [{"Value": record["Value"]}],
+    }
+    call(
+        "route53",
+        "ChangeResourceRecordSets",
+        HostedZoneId=option["HostedZoneId"],
+        ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": body}]},
+    )
+    return Made(arn)
+
+
 def _record(name: str, properties: dict[str, Any]) -> Made:
     change = {"Action": "CREATE", "ResourceRecordSet": without(properties, "HostedZoneId")}
     call(
@@ -118,6 +152,7 @@ def _record(name: str, properties: dict[str, Any]) -> Made:
 
 
 MAKERS: dict[str, Maker] = {
+    "AWS::CertificateManager::Certificate": _certificate,
     "AWS::EC2::Route": _route,
     "AWS::EC2::SecurityGroup": _security_group,
     "AWS::EC2::SecurityGroupEgress": _egress,

@@ -11,6 +11,10 @@ def _targets(name: str, old: str, new: str) -> TemplateMutation:
     return on(name, "TargetGroup", old, new, BASE)
 
 
+def _certificate(name: str, old: str, new: str) -> TemplateMutation:
+    return on(name, "Certificate", old, new, BASE)
+
+
 BALANCER = (
     _balancer(
         "balancer-attribute-misspelt", "idle_timeout.timeout_seconds", "idle_timeout.seconds"
@@ -64,9 +68,62 @@ BALANCER = (
     TemplateMutation(
         "tls-without-a-certificate",
         BASE,
-        "      Certificates: [{CertificateArn: !Ref CertificateArn}]\n",
+        "      Certificates: "
+        "[{CertificateArn: !If [MakesCertificate, !Ref Certificate, !Ref CertificateArn]}]\n",
         "",
         "\n  HttpsListener:\n",
+    ),
+    on(
+        "certificate-made-and-not-used",
+        "HttpsListener",
+        "!If [MakesCertificate, !Ref Certificate, !Ref CertificateArn]",
+        "!Ref CertificateArn",
+        BASE,
+    ),
+    on(
+        "certificate-given-and-not-used",
+        "HttpsListener",
+        "[MakesCertificate, !Ref Certificate, !Ref CertificateArn]",
+        "[HasZone, !Ref Certificate, !Ref CertificateArn]",
+        BASE,
+    ),
+    TemplateMutation(
+        "certificate-made-in-spite-of-one",
+        BASE,
+        'MakesCertificate: !And [!Condition HasZone, !Equals [!Ref CertificateArn, ""]]',
+        "MakesCertificate: !Condition HasZone",
+    ),
+    TemplateMutation(
+        "certificate-never-made",
+        BASE,
+        'HasCertificate: !Or [!Condition HasZone, !Not [!Equals [!Ref CertificateArn, ""]]]',
+        'HasCertificate: !Not [!Equals [!Ref CertificateArn, ""]]',
+    ),
+    _certificate(
+        "certificate-of-another-name", "DomainName: !Ref DomainName", "DomainName: example.com"
+    ),
+    _certificate("certificate-by-mail", "ValidationMethod: DNS", "ValidationMethod: EMAIL"),
+    _certificate("certificate-by-the-default", "      ValidationMethod: DNS\n", ""),
+    _certificate(
+        "certificate-proved-in-another-zone", "HostedZoneId: !Ref HostedZoneId", "HostedZoneId: Z1"
+    ),
+    _certificate("certificate-proved-by-hand", ", HostedZoneId: !Ref HostedZoneId}]", "}]"),
+    _certificate(
+        "certificate-proved-for-another-name",
+        "[{DomainName: !Ref DomainName,",
+        '[{DomainName: !Sub "www.${DomainName}",',
+    ),
+    _certificate(
+        "certificate-of-every-name-below",
+        "      ValidationMethod",
+        '      SubjectAlternativeNames: [!Sub "*.${DomainName}"]\n      ValidationMethod',
+    ),
+    _certificate("certificate-in-no-log", "Preference: ENABLED", "Preference: DISABLED"),
+    _certificate("certificate-with-a-small-key", "EC_prime256v1", "RSA_1024"),
+    _certificate(
+        "certificate-that-can-be-exported",
+        "      ValidationMethod",
+        "      CertificateExport: ENABLED\n      ValidationMethod",
     ),
     TemplateMutation(
         "plain-http-beside-tls",

@@ -22,10 +22,18 @@ STACKS = (
     TemplateMutation(
         "rule-for-tls-lost",
         BASE,
-        '      - Assert: !Not [!Equals [!Ref CertificateArn, ""]]\n'
-        '        AssertDescription: "Production needs CertificateArn: tokens and credits do '
-        'not travel in the clear."\n',
+        '      - Assert: !Or [!Not [!Equals [!Ref CertificateArn, ""]], '
+        '!Not [!Equals [!Ref HostedZoneId, ""]]]\n'
+        '        AssertDescription: "Production needs CertificateArn, or HostedZoneId in which '
+        'one is made: tokens and credits do not travel in the clear."\n',
         "",
+    ),
+    TemplateMutation(
+        "zone-without-a-certificate-refused",
+        BASE,
+        '!Or [!Not [!Equals [!Ref CertificateArn, ""]], !Not [!Equals [!Ref HostedZoneId, ""]]]',
+        '!Not [!Equals [!Ref CertificateArn, ""]]',
+        "\n  Domain:\n",
     ),
     TemplateMutation(
         "attribute-that-is-not-there", BASE, "!GetAtt WebAcl.Arn", "!GetAtt WebAcl.ARN"
