@@ -196,7 +196,7 @@ def test_a_table_that_does_not_respond_keeps_no_sign_up_waiting(hook: Hook) -> N
     hook.post_confirmation._deadline_seconds = 0.3
     began = time.monotonic()
     assert hook.call(event()) == (503, "HOOK_TOO_SLOW")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     released.set()
     assert ended.wait(10)
     while hook.world.count() < 1:

@@ -1,6 +1,6 @@
 """Servers that take their time at one step of a call, and never stop by themselves.
 
-Each accepts connections on loopback until it is closed, and keeps what it received."""
+Each accepts connections on loopback until it is closed, and notes whether anything has come."""
 
 import socket
 import ssl
@@ -8,11 +8,33 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 PAUSE_SECONDS = 0.05
 MAX_SECONDS = 10.0
 
 Serve = Callable[[socket.socket], None]
+
+
+class Noted:
+    """A connection that notes when something has been received on it."""
+
+    def __init__(self, connection: socket.socket, received: threading.Event) -> None:
+        self._connection = connection
+        self._received = received
+
+    def recv(self, count: int) -> bytes:
+        data = self._connection.recv(count)
+        if data:
+            self._received.set()
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def noted(connection: socket.socket, received: threading.Event) -> Any:
+    return Noted(connection, received)
 
 
 class SlowServer:
@@ -21,10 +43,16 @@ class SlowServer:
     def __init__(self, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
         self._serve = serve
         self._tls = tls
+        self._received = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.scheme = "https" if tls else "http"
         self.url = f"{self.scheme}://127.0.0.1:{self._listener.getsockname()[1]}/path"
+
+    @property
+    def has_received(self) -> bool:
+        """Whether anything of a request has been read, after the TLS handshake."""
+        return self._received.is_set()
 
     def _run(self) -> None:
         with suppress(OSError):
@@ -36,10 +64,10 @@ class SlowServer:
         with suppress(OSError), connection:
             connection.settimeout(MAX_SECONDS)
             if self._tls is None:
-                self._serve(connection)
+                self._serve(noted(connection, self._received))
                 return
             with self._tls.wrap_socket(connection, server_side=True) as stream:
-                self._serve(stream)
+                self._serve(noted(stream, self._received))
 
     def __enter__(self) -> "SlowServer":
         self._thread.start()

@@ -35,6 +35,8 @@ from tests.doubles.slow_servers import (
 from tests.identity.issuer import SUBJECT, Issuer, published, rsa_key
 
 DAY = 86_400
+# What a busy machine may take for what takes no time: less than anything here is waited for.
+MARGIN_SECONDS = 4.0
 
 
 def outcome(issuer: Issuer, kid: str = "one") -> str:
@@ -179,7 +181,7 @@ def test_while_one_thread_refreshes_no_one_else_waits(issuer: Issuer) -> None:
     with ThreadPoolExecutor(2) as threads:
         refreshing = threads.submit(issuer.tokens.verify, late)
         assert requested.wait(10)
-        assert threads.submit(outcome, issuer).result(1) == SUBJECT
+        assert threads.submit(outcome, issuer).result(MARGIN_SECONDS) == SUBJECT
         response.set()
         assert refreshing.result(10).subject == SUBJECT
     assert issuer.publisher.requested == 2
@@ -208,7 +210,7 @@ def test_a_known_key_never_waits_for_a_fetch(issuer: Issuer) -> None:
     with hanging(issuer):
         started = time.monotonic()
         assert [outcome(issuer) for _ in range(3)] == [SUBJECT] * 3
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < MARGIN_SECONDS
 
 
 def test_a_flood_of_unknown_keys_while_google_hangs_delays_no_one(issuer: Issuer) -> None:
@@ -232,7 +234,7 @@ def test_a_flood_of_unknown_keys_while_google_hangs_delays_no_one(issuer: Issuer
             ]
             started = time.monotonic()
             assert [outcome(issuer) for _ in range(3)] == [SUBJECT] * 3
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < MARGIN_SECONDS
         assert refused == ["IdentityUnavailable"] * (60 - MAX_WAITING)
         assert {done.result(10) for done in flood} == {"IdentityUnavailable", "TokenRejected"}
     assert issuer.publisher.requested == 2
@@ -320,7 +322,7 @@ def test_a_response_that_never_ends_is_an_outage_at_the_deadline(
         started = time.monotonic()
         with pytest.raises(IdentityUnavailable):
             issuer.tokens.verify(token)
-        assert time.monotonic() - started < 0.3 + 1.0
+        assert time.monotonic() - started < 0.3 + MARGIN_SECONDS
 
 
 def test_a_response_that_breaks_off_is_an_outage(issuer: Issuer) -> None:
