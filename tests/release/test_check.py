@@ -1,7 +1,12 @@
 """`release/check`: what a stage chooses is tried before anything is made."""
 
+import pytest
+
 from devstack.template import parse_template
-from release.rules import entries, rules_only, section
+from release.join import text_of
+from release.rules import entries, handed_on, rules_only, section
+from tests.infrastructure.deployments import EVERYTHING, ROOT, deployment
+from tests.infrastructure.identity_stack import variants
 from tests.release.machine import Machine, Run
 
 TEMPLATES = ("data", "base", "service")
@@ -31,7 +36,7 @@ _EARLIER = "Outputs:\n  Pool: {Value: a}\n  Days: {Value: 3}\n  Table: {Value: t
 
 
 def test_parameters_and_rules_stay_and_nothing_is_made() -> None:
-    before, after = parse_template(_TEMPLATE), parse_template(rules_only(_TEMPLATE, [], []))
+    before, after = parse_template(_TEMPLATE), parse_template(rules_only(_TEMPLATE, []))
     assert after["Parameters"] == before["Parameters"]
     assert after["Rules"] == before["Rules"]
     assert set(after) == {"AWSTemplateFormatVersion", "Parameters", "Rules", "Resources"}
@@ -40,7 +45,7 @@ def test_parameters_and_rules_stay_and_nothing_is_made() -> None:
 
 def test_what_is_not_made_yet_has_a_value_that_no_pattern_refuses() -> None:
     """A number is no name of something made: its default stands."""
-    made = parse_template(rules_only(_TEMPLATE, ["Stage"], [_EARLIER]))["Parameters"]
+    made = parse_template(rules_only(_TEMPLATE, ["Stage"], [(_EARLIER, {})]))["Parameters"]
     for name in ("Pool", "Table"):
         assert made[name] == {"Type": "String", "Default": "not made yet"}
     assert made["Days"] == {"Type": "Number", "Default": 7}
@@ -48,15 +53,82 @@ def test_what_is_not_made_yet_has_a_value_that_no_pattern_refuses() -> None:
 
 
 def test_what_is_made_already_is_tried_as_it_is() -> None:
-    made = parse_template(rules_only(_TEMPLATE, ["Stage", "Pool", "Table"], [_EARLIER]))
+    made = parse_template(rules_only(_TEMPLATE, ["Stage", "Pool", "Table"], [(_EARLIER, {})]))
     assert made["Parameters"] == parse_template(_TEMPLATE)["Parameters"]
 
 
 def test_a_template_without_rules_has_none() -> None:
     text = _TEMPLATE.replace("Rules:\n  SignIn", "Mappings:\n  SignIn")
-    assert "Rules" not in parse_template(rules_only(text, [], []))
+    assert "Rules" not in parse_template(rules_only(text, []))
     assert section(text, "Rules") == ""
     assert list(entries(section(text, "Parameters"))) == ["Stage", "Pool", "Days", "Table"]
+
+
+_CONDITIONAL = """Parameters:
+  Pool: {Type: String, Default: ""}
+  Key: {Type: String}
+  Days: {Type: Number, Default: 7}
+  Pages: {Type: CommaDelimitedList, Default: ""}
+Conditions:
+  # Why.
+  MakesPool: !Equals [!Ref Pool, ""]
+  HasPages: !And [!Condition MakesPool, !Not [!Equals [!Join ["", !Ref Pages], ""]]]
+  HasEither: !Or [!Condition HasPages, !Equals [!Ref Days, 30]]
+  HasKey: !Not [!Equals [!Ref Key, ""]]
+Outputs:
+  Id: {Value: !If [MakesPool, a, b]}
+  Clients: {Condition: MakesPool, Value: x}
+  Address:
+    Condition: HasPages
+    Value: y
+  Either: {Value: z, Condition: HasEither}
+  KeyArn: {Condition: HasKey, Value: !Ref Key}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "handed"),
+    [
+        ({}, {"Id", "Clients", "KeyArn"}),
+        ({"Pool": "arn"}, {"Id", "KeyArn"}),
+        ({"Pages": "a,b", "Key": ""}, {"Id", "Clients", "Address", "Either"}),
+        ({"Pool": "arn", "Pages": "a", "Days": "30"}, {"Id", "Either", "KeyArn"}),
+    ],
+)
+def test_what_a_stack_will_not_hand_on_is_not_expected(
+    given: dict[str, str], handed: set[str]
+) -> None:
+    assert handed_on(_CONDITIONAL, given) == handed
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "!If [A, b, c]",
+        "!Not\n    - !Ref Key",
+        "!Ref Missing",
+        "!Condition Missing",
+        "!Equals [[a]]",
+    ],
+)
+def test_a_condition_that_is_not_understood_is_an_error(condition: str) -> None:
+    text = _CONDITIONAL.replace('!Equals [!Ref Pool, ""]', condition)
+    with pytest.raises(ValueError, match=r".+"):
+        handed_on(text, {})
+
+
+def test_the_outputs_of_every_stack_are_foreseen() -> None:
+    """As the renderer has them, which reads the whole template."""
+    for given in (deployment("dev"), deployment("production", **EVERYTHING)):
+        for stack in (*given.stacks, *variants(given)):
+            name = stack.name.removeprefix(f"farebox-{given.stage}").strip("-") or "service"
+            text = text_of(ROOT / "cloudformation" / f"{name}.yaml")
+            values = {key: _text(value) for key, value in stack.parameters.items()}
+            assert handed_on(text, values) == set(stack.outputs)
+
+
+def _text(value: object) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def test_a_refused_choice_stops_a_release_before_anything_is_made(machine: Machine) -> None:

@@ -77,10 +77,7 @@ def test_its_rules_are_tried_before_anything_is_made(chosen: Machine) -> None:
 
 
 def test_a_refused_pool_stops_a_release_before_anything_is_made(chosen: Machine) -> None:
-    file = machines.ROOT / "cloudformation" / "parameters" / "dev.json"
-    stage = json.loads(file.read_text())
-    stage["identity"] = {"MailFrom": "accounts@example.com"}
-    file.write_text(json.dumps(stage, indent=2))
+    _choose(identity={"MailFrom": "accounts@example.com"})
     done = chosen.run("deploy")
     assert (done.returncode, chosen.account["executed"]) == (1, [])
     assert "MailFrom needs MailIdentity" in done.stderr
@@ -107,3 +104,28 @@ def test_a_change_that_may_replace_the_pool_is_refused(chosen: Machine, replacem
     assert (done.returncode, chosen.account["executed"]) == (1, [])
     assert f"replace or remove UserPool in {STACK}" in done.stderr
     assert chosen.run("identity", ALLOW_LOSS="1").returncode == 0
+
+
+def test_a_pool_that_exists_already_needs_its_clients_before_anything_is_made(
+    chosen: Machine,
+) -> None:
+    """This stack hands on none of them, so the rule of the service is tried by what the stage has
+    chosen."""
+    pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEf123"
+    _choose(identity={"UserPoolArn": pool})
+    done = chosen.run("deploy")
+    assert (done.returncode, chosen.account["executed"]) == (1, [])
+    assert "CognitoUserPoolId needs CognitoClientIds" in done.stderr
+    assert "for its service stack is refused; nothing was changed" in done.stderr
+    _choose(service={"CognitoClientIds": "1app"})
+    done = chosen.run("check")
+    assert done.returncode == 0, done.stderr
+
+
+def _choose(**sections: dict[str, str]) -> None:
+    """Adds to the parameters of dev."""
+    file = machines.ROOT / "cloudformation" / "parameters" / "dev.json"
+    stage = json.loads(file.read_text())
+    for name, chosen in sections.items():
+        stage[name] |= chosen
+    file.write_text(json.dumps(stage, indent=2))
