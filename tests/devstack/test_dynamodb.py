@@ -50,7 +50,7 @@ def started(path: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], 
         process.stdout.close()
 
 
-def gone(pid: int, seconds: float = 10.0) -> bool:
+def gone(pid: int, seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

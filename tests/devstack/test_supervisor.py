@@ -113,7 +113,7 @@ def test_stopping_ends_all_in_reverse_order(
                 name,
                 (sys.executable, "-c", code, str(log), name),
                 process_environment(),
-                stop_seconds=5,
+                stop_seconds=60,
             )
         )
     assert eventually(lambda: shown.getvalue().count("up") == 3)

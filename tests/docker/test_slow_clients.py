@@ -123,9 +123,9 @@ def serving(folder: Path, *options: str, receive_seconds: float = RECEIVE_SECOND
 
 
 def wait_until_up(url: str) -> None:
-    for _ in range(100):
+    for _ in range(500):
         try:
-            requests.get(f"{url}/health/live", timeout=5)
+            requests.get(f"{url}/health/live", timeout=30)
         except requests.RequestException:
             time.sleep(0.1)
         else:
