@@ -356,7 +356,7 @@ def test_a_secret_says_whom_a_key_belongs_to() -> None:
         '"b": {"algorithm": "hmac-sha256", "secret": "' + "s" * 32 + '"}}'
     )
     assert {name: key.operator_id for name, key in keys.items()} == {"a": "i|ann", "b": "key:b"}
-    assert "sss" not in repr(keys)
+    assert "s" * 32 not in repr(keys)
 
 
 @pytest.mark.parametrize(

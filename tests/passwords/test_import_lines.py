@@ -19,7 +19,7 @@ HASH = "$2b$04$" + "." * 53
 
 
 def line(**fields: Any) -> bytes:
-    good = {"email": "ann@example.org", "emailVerified": True, "passwordHash": HASH}
+    good = {"email": "louisa@example.org", "emailVerified": True, "passwordHash": HASH}
     return json.dumps(good | fields).encode()
 
 
@@ -31,12 +31,12 @@ def test_a_good_line_is_an_account() -> None:
     found = read_lines([line(), line(email="Bob@Example.org", id="17", welcomed=False)])
 
     assert found.faults == ()
-    ann, bob = found.accounts
-    assert ann == EarlierAccount(1, ann.address, True, HASH, True, None)
-    assert ann.address.text == "ann@example.org"
+    louisa, bob = found.accounts
+    assert louisa == EarlierAccount(1, louisa.address, True, HASH, True, None)
+    assert louisa.address.text == "louisa@example.org"
     assert (bob.line, bob.welcomed, bob.earlier_id) == (2, False, "17")
-    assert HASH not in repr(ann)
-    assert "ann" not in repr(ann)
+    assert HASH not in repr(louisa)
+    assert "louisa" not in repr(louisa)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_bad_line_is_named_with_what_is_wrong_and_nothing_of_it(bad: bytes, wh
     assert number == 2
     assert said.startswith(what)
     assert "secret" not in said
-    assert "ann" not in said
+    assert "louisa" not in said
 
 
 def test_a_mailbox_comes_once() -> None:

@@ -22,6 +22,8 @@ from tests.doubles.imposter import imposter
 
 ANN = {"table": "UserCredits", "user": "ann"}
 
+ARN = "arn:aws:kms:us-east-1:1:key/one"
+
 
 @pytest.fixture
 def kms() -> Iterator[Any]:
@@ -109,13 +111,13 @@ def kms_that_refuses(code: str) -> Iterator[KmsWrapping]:
         client = boto3.client(
             "kms", region_name="us-east-1", endpoint_url=server.url, config=config
         )
-        yield KmsWrapping(client, "arn")
+        yield KmsWrapping(client, ARN)
 
 
 @pytest.mark.parametrize("code", ["InvalidCiphertextException", "IncorrectKeyException"])
 def test_bytes_that_kms_refuses_are_no_key_of_ours(code: str) -> None:
     with kms_that_refuses(code) as wrapping, pytest.raises(NotUnwrapped):
-        wrapping.unwrap(WrappedKey(b"wrapped", "arn"), ANN)
+        wrapping.unwrap(WrappedKey(b"wrapped", ARN), ANN)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +129,12 @@ def test_a_kms_key_that_cannot_be_used_is_unavailable_and_not_named(code: str) -
         for act in (
             lambda: wrapping.new_key(ANN),
             lambda: wrapping.wrap(b"k" * 32, ANN),
-            lambda: wrapping.unwrap(WrappedKey(b"wrapped", "arn"), ANN),
+            lambda: wrapping.unwrap(WrappedKey(b"wrapped", ARN), ANN),
         ):
             with pytest.raises(DataKeyUnavailable) as error:
                 act()
             assert error.value.retry_after_seconds == 5
-            assert "arn" not in error.value.message
+            assert ARN not in error.value.message
     assert {(line["event"], line["error"]) for line in logs} == {("kms_refused", code)}
 
 
@@ -155,8 +157,8 @@ def test_what_something_else_responds_is_no_key(status: int, body: bytes) -> Non
         client = boto3.client(
             "kms", region_name="us-east-1", endpoint_url=server.url, config=config
         )
-        wrapping = KmsWrapping(client, "arn")
+        wrapping = KmsWrapping(client, ARN)
         with pytest.raises(DataKeyUnavailable):
             wrapping.new_key(ANN)
         with pytest.raises(DataKeyUnavailable):
-            wrapping.unwrap(WrappedKey(b"wrapped", "arn"), ANN)
+            wrapping.unwrap(WrappedKey(b"wrapped", ARN), ANN)

@@ -7,6 +7,10 @@ import argparse
 import os
 import sys
 
+# botocore abandons an endpoint that hangs after 3 times 3 seconds: a call that waits for it takes
+# longer than a busy machine does.
+MAX_CALL_SECONDS = 8.0
+
 
 def main() -> int:
     # As gunicorn's gevent worker does, before anything of the service is loaded.
@@ -33,12 +37,13 @@ def _run(seconds: float) -> int:
         client = connect(REGION, verifier.url, 5.0, 10.0, 50)
 
         def hang() -> None:
-            time.sleep(seconds / 2)
+            verifier.wait_for_keys(2)
             role.fault = "hang"
+            time.sleep(seconds / 2)
 
-        result = load(client, 50, seconds, hang)
+        result = load(client, 50, 0, hang)
         sys.stdout.write(f"{result}, {len(verifier.keys)} keys\n")
-        return 0 if not result.others and result.max_seconds < 5 and len(verifier.keys) > 1 else 1
+        return 0 if not result.others and result.max_seconds < MAX_CALL_SECONDS else 1
 
 
 if __name__ == "__main__":

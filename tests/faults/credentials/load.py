@@ -40,9 +40,11 @@ def load(client: DynamoDb, callers: int, seconds: float, during: Callable[[], No
     for thread in threads:
         thread.start()
     ends_at = time.monotonic() + seconds
-    during()
-    stopping.wait(max(0.0, ends_at - time.monotonic()))
-    stopping.set()
+    try:
+        during()
+        stopping.wait(max(0.0, ends_at - time.monotonic()))
+    finally:
+        stopping.set()
     for thread in threads:
         thread.join()
     return Load(others, len(took), max(took))

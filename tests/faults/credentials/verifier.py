@@ -19,6 +19,7 @@ from tests.faults.credentials.endpoint import MAX_SECONDS, RoleEndpoint
 
 REGION = "us-east-1"
 WINDOW = timedelta(minutes=15)
+MAX_KEYS_SECONDS = 30.0
 _FORMAT = "%Y%m%dT%H%M%SZ"
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/([^,]+), SignedHeaders=([^,]+), Signature=(\w+)"
@@ -70,6 +71,13 @@ class Verifier:
         self._server.shutdown()
         self._thread.join(MAX_SECONDS)
         self._server.server_close()
+
+    def wait_for_keys(self, count: int) -> None:
+        """Until requests came that are signed with so many keys. Raises `AssertionError`."""
+        until = time.monotonic() + MAX_KEYS_SECONDS
+        while len(self.keys) < count:
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
     def respond(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers["Content-Length"]))
