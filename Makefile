@@ -43,7 +43,7 @@ reset: $(VENV)/local ## delete what `make run` has stored
 
 .PHONY: test
 test: $(VENV)/test ## run the tests (about 8 minutes on two cores)
-	@$(PYTEST) -m 'not sample and not tools and not browser and not clients and not go'
+	@$(PYTEST) $(RECORDER) -m 'not sample and not tools and not browser and not clients and not go'
 
 .PHONY: sample
 sample: $(VENV)/test ## run a small sample of each proof, and whole stacks of real processes
@@ -68,6 +68,9 @@ stripe: $(VENV)/test ## check the simulated Stripe, and what is sent to Stripe, 
 	@$(RUN) -m pytest -q -m go tests/stripe_mock
 
 .PHONY: check
+# What the tests send to the simulated Stripe is kept for stripe-mock, or they would run once more.
+check: export STRIPE_REQUESTS := $(CURDIR)/.cache/stripe-requests
+check: RECORDER := -p tests.stripe_mock.recorder
 check: format-check lint types test ## format, lint, types, tests, samples, browser, clients and stripe: what .ci/run checks, without the image
 	@$(PYTEST) -m 'sample or tools or browser or clients or go' $(SAMPLES)
 
