@@ -4,6 +4,7 @@ test_roles.py."""
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.infrastructure.checks.trust import WITHOUT_ACCOUNT
 from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.render import ACCOUNT, REGION
 
@@ -81,11 +82,11 @@ def each_role_is_assumed_only_by_a_service_for_this_account(
 ) -> Iterator[str]:
     for name, role in deployment.of("IAM::Role").items():
         for statement in role["AssumeRolePolicyDocument"]["Statement"]:
-            if set(statement["Principal"]) != {"Service"} or not isinstance(
-                statement["Principal"]["Service"], str
-            ):
+            service = statement["Principal"].get("Service")
+            if set(statement["Principal"]) != {"Service"} or not isinstance(service, str):
                 yield f"{name} may be assumed by {statement['Principal']}: name one service"
-            if "aws:SourceAccount" not in str(statement.get("Condition", {})):
+            bound = "aws:SourceAccount" in str(statement.get("Condition", {}))
+            if not bound and service not in WITHOUT_ACCOUNT:
                 yield f"{name} may be assumed for another account: require aws:SourceAccount"
 
 

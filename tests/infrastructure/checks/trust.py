@@ -19,8 +19,11 @@ PLACES = {
 }
 # Roles that release/operate names when it starts a task.
 HANDED_OUT = {"RepairRoleArn": "ecs-tasks.amazonaws.com"}
+# Services that need not say for which account they take a role: a condition that they do not meet
+# would stop them. Why: docs/decisions.md, Deployment.
+WITHOUT_ACCOUNT = {"backup.amazonaws.com"}
 OTHER = "210987654321"
-_TRUST_KEYS = {"Effect", "Principal", "Action", "Condition"}
+_TRUST_KEYS = {"Effect", "Principal", "Action"}
 
 
 def each_role_is_taken_by_the_service_that_uses_it(deployment: Deployment) -> Iterator[str]:
@@ -31,14 +34,15 @@ def each_role_is_taken_by_the_service_that_uses_it(deployment: Deployment) -> It
         if len(takers) != 1:
             yield f"{name} is used by {sorted(takers)}: it must be used by one service"
         for service in (*takers, "ec2.amazonaws.com"):
-            for account in (ACCOUNT, OTHER):
-                call = Call(service, "sts:AssumeRole", name, {"aws:SourceAccount": account})
-                wanted = service in takers and account == ACCOUNT
-                if permits(document, call) is not wanted:
+            for account in (ACCOUNT, OTHER, ""):
+                context = {"aws:SourceAccount": account} if account else {}
+                wanted = service in takers and (account == ACCOUNT or service in WITHOUT_ACCOUNT)
+                if permits(document, Call(service, "sts:AssumeRole", name, context)) is not wanted:
                     word = "must" if wanted else "may not"
-                    yield f"{name}: {service} of {account} {word} take it"
+                    yield f"{name}: {service} of {account or 'no account'} {word} take it"
+        keys = _TRUST_KEYS | (set() if takers <= WITHOUT_ACCOUNT else {"Condition"})
         for statement in document["Statement"]:
-            if set(statement) != _TRUST_KEYS:
+            if set(statement) != keys:
                 yield f"{name} has a trust of {sorted(statement)}"
 
 

@@ -1,6 +1,6 @@
 """Mutations of everything that holds data: table, keys, secrets, buckets, logs, backups."""
 
-from tests.infrastructure.template_mutations.mutation import DATA, TemplateMutation
+from tests.infrastructure.template_mutations.mutation import DATA, TemplateMutation, on
 
 
 def _table(name: str, old: str, new: str) -> TemplateMutation:
@@ -139,6 +139,15 @@ STORAGE = (
         "Principal: {Service: cloudwatch.amazonaws.com}",
         "Principal: {Service: budgets.amazonaws.com}",
     ),
+    on(
+        "backups-that-no-one-may-make",
+        "BackupRole",
+        "            Action: sts:AssumeRole\n",
+        "            Action: sts:AssumeRole\n"
+        "            Condition: {StringEquals: {aws:SourceAccount: !Ref AWS::AccountId}}\n",
+        DATA,
+    ),
+    on("backups-by-another-service", "BackupRole", "Service: backup.", "Service: ec2.", DATA),
     TemplateMutation(
         "backup-of-nothing",
         DATA,
