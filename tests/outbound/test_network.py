@@ -124,7 +124,7 @@ def test_a_lookup_for_which_no_thread_is_left_fails_and_keeps_no_place() -> None
     with listening() as port:
         for _ in range(MAX_LOOKUPS):
             with pytest.raises(OSError, match="new thread"):
-                network.connected("vendor.example.com", port, SECONDS, ())
+                network.connected("vendor.example.com", port, 10.0, ())
         network.connected("vendor.example.com", port, 10.0, ()).close()
 
 
@@ -134,12 +134,12 @@ def test_a_name_that_does_not_exist_is_an_error_of_the_network(failure: Exceptio
         raise failure
 
     with pytest.raises(OSError, match=r"unknown|label"):
-        Network(SystemClock(), resolve).connected("vendor.example.com", 443, SECONDS, ())
+        Network(SystemClock(), resolve).connected("vendor.example.com", 443, 10.0, ())
 
 
 def test_a_name_without_addresses_is_an_error_of_the_network() -> None:
     with pytest.raises(OSError, match="no address"):
-        Network(SystemClock(), addresses()).connected("vendor.example.com", 443, SECONDS, ())
+        Network(SystemClock(), addresses()).connected("vendor.example.com", 443, 10.0, ())
 
 
 def test_an_address_where_no_one_listens_leaves_the_others_to_try() -> None:
