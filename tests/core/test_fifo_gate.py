@@ -50,7 +50,7 @@ def test_a_place_goes_to_those_that_wait_in_their_order() -> None:
     waiters = [queued(gate) for _ in range(4)]
     for number, waiter in enumerate(waiters):
         gate.leave()
-        assert waiter.get(timeout=10) is True
+        assert waiter.get(timeout=30) is True
         assert [each.ready() for each in waiters] == [place <= number for place in range(4)]
     gate.leave()
     assert has_free_place(gate)
@@ -63,7 +63,7 @@ def test_a_newcomer_does_not_take_the_place_of_a_waiter_that_has_yet_to_wake() -
     gate.leave()
     assert not waiter.ready()
     assert not has_free_place(gate)
-    assert waiter.get(timeout=10) is True
+    assert waiter.get(timeout=30) is True
 
 
 def test_beyond_the_bound_no_one_waits() -> None:
@@ -73,7 +73,7 @@ def test_beyond_the_bound_no_one_waits() -> None:
     with pytest.raises(QueueFull):
         gate.enter(60)
     gate.leave()
-    assert waiter.get(timeout=10) is True
+    assert waiter.get(timeout=30) is True
 
 
 def test_a_waiter_whose_time_is_over_leaves_the_queue() -> None:
@@ -81,7 +81,7 @@ def test_a_waiter_whose_time_is_over_leaves_the_queue() -> None:
     gate.enter(0)
     waiter = queued(gate, wait_limit_seconds=0.001)
     with pytest.raises(WaitedTooLong):
-        waiter.get(timeout=10)
+        waiter.get(timeout=30)
     assert gate.waiting == 0
     gate.leave()
     assert has_free_place(gate)
@@ -109,7 +109,7 @@ def test_a_waiter_that_is_killed_leaves_the_queue() -> None:
     killed.kill()
     assert gate.waiting == 1
     gate.leave()
-    assert next_one.get(timeout=10) is True
+    assert next_one.get(timeout=30) is True
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -122,6 +122,6 @@ def test_a_waiter_that_is_killed_with_the_place_in_hand_passes_it_on(others: int
     killed.join()
     assert isinstance(killed.value, gevent.GreenletExit)
     for waiter in rest:
-        assert waiter.get(timeout=10) is True
+        assert waiter.get(timeout=30) is True
         gate.leave()
     assert has_free_place(gate)

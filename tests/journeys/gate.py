@@ -123,7 +123,7 @@ def _environment(stack: LiveStack) -> dict[str, str]:
 
 
 def _wait_until_up(gate: FaultInjector) -> None:
-    for _ in range(300):
+    for _ in range(900):
         try:
             gate.exchange(b"GET /health/live HTTP/1.0\r\n\r\n")
         except OSError:

@@ -14,7 +14,7 @@ def test_a_copied_video_plays_from_an_address_of_ours(start: Callable[..., LiveS
     job = stack.settled(job_id)
     assert (job["status"], job["credits"]["captured"]) == ("SUCCEEDED", 1)
     assert job["videoUrl"].startswith(f"{stack.url}/videos/files/")
-    played = requests.get(job["videoUrl"], timeout=10)
+    played = requests.get(job["videoUrl"], timeout=30)
     assert (played.content, played.headers["Content-Type"]) == (VIDEO.read_bytes(), "video/mp4")
     assert [each.status_code for each in played.history] == [302]
     unknown = stack.call("GET", f"{job['videoUrl'].removeprefix(stack.url)[:-4]}AAAA", None)

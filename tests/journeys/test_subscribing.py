@@ -89,7 +89,7 @@ def test_a_subscription_is_begun_renewed_failed_recovered_and_canceled(api: ApiC
         f"{stack.sim_url}/stripe/v1/subscriptions/{subscription}",
         data={"cancel_at_period_end": "true"},
         headers={"Authorization": "Bearer sk_test_farebox_local"},
-        timeout=10,
+        timeout=30,
     ).raise_for_status()
     assert stack.until(
         lambda: stack.get("/subscription/status").json()["data"]["cancelAtPeriodEnd"], 20

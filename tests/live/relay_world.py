@@ -37,7 +37,7 @@ RATE = 8000
 # 16 bits a sample.
 SECOND_OF_SPEECH = b"\x01\x02" * RATE
 SECOND_OF_SILENCE = b"\0\0" * RATE
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 BODY = LiveBody(RATE)
 # What a second costs, in thousandths: 0.01 a minute, rounded up.
 SLICE = 20

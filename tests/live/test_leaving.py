@@ -11,7 +11,7 @@ from tests.live.relay_world import RelayWorld, make_world
 
 def readiness(port: int) -> int:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as response:
+        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=30) as response:
             return int(response.status)
     except HTTPError as error:
         with error:

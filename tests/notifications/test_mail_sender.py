@@ -27,21 +27,21 @@ def mailbox(server: SimulatorServer) -> Iterator[str]:
     """Its address. No fault and no mail is left behind."""
     url = f"{server.url}/ses/__mailbox"
     yield url
-    requests.delete(url, timeout=10)
-    requests.delete(f"{server.url}/__faults", timeout=10)
+    requests.delete(url, timeout=30)
+    requests.delete(f"{server.url}/__faults", timeout=30)
 
 
 def send(server: SimulatorServer, *faults: str, configuration_set: str = "") -> MailAttempt:
     for fault in faults:
         body = {"service": "ses", "operation": "send", "fault": fault}
-        assert requests.post(f"{server.url}/__faults", json=body, timeout=10).status_code == 200
+        assert requests.post(f"{server.url}/__faults", json=body, timeout=30).status_code == 200
     url = f"{server.url}/ses"
     return SesSender.of("us-east-1", url, SENDER, configuration_set).send(MAIL)
 
 
 def test_a_mail_goes_out_whole(server: SimulatorServer, mailbox: str) -> None:
     attempt = send(server, configuration_set="farebox")
-    [mail] = requests.get(mailbox, timeout=10).json()["mails"]
+    [mail] = requests.get(mailbox, timeout=30).json()["mails"]
     assert attempt == MailAttempt(MailResult.SENT, sent_id=mail["id"])
     assert (mail["from"], mail["to"], mail["subject"]) == (SENDER, [MAIL.to], MAIL.subject)
     assert (mail["text"], mail["html"]) == (MAIL.text, MAIL.html)
@@ -80,15 +80,15 @@ def test_a_response_is_of_one_of_three_kinds(
     if error is not None:
         assert attempt.error == error
     assert MAIL.to not in attempt.error
-    assert len(requests.get(mailbox, timeout=10).json()["mails"]) == sent
+    assert len(requests.get(mailbox, timeout=30).json()["mails"]) == sent
 
 
 def test_each_attempt_is_one_request(server: SimulatorServer, mailbox: str) -> None:
     """The outbox repeats, with pauses; a client that repeats too would send a mail twice."""
     del mailbox
-    requests.delete(f"{server.url}/__journal", timeout=10)
+    requests.delete(f"{server.url}/__journal", timeout=30)
     send(server, "status:503", "status:503")
-    journal = requests.get(f"{server.url}/__journal?service=ses", timeout=10).json()
+    journal = requests.get(f"{server.url}/__journal?service=ses", timeout=30).json()
     assert len(journal["requests"]) == 1
 
 

@@ -133,7 +133,7 @@ def test_only_so_many_hashes_are_computed_at_once() -> None:
     threads = [threading.Thread(target=hashes.hash, args=(PASSWORD,)) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert all(entered.acquire(timeout=5) for _ in range(2))
+    assert all(entered.acquire(timeout=30) for _ in range(2))
     while not hashes._gate.waiting:
         threading.Event().wait(0.001)
 

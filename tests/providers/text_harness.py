@@ -50,23 +50,23 @@ class TextHarness:
 
     def arm(self, fault: str, operation: str = "", **more: Any) -> None:
         body = {"service": self.vendor, "operation": operation or self.operation, "fault": fault}
-        response = requests.post(f"{self.url}/__faults", json=body | more, timeout=5)
+        response = requests.post(f"{self.url}/__faults", json=body | more, timeout=30)
         assert response.status_code == 200, response.text
 
     def script(self, **script: Any) -> None:
-        response = requests.post(f"{self.url}/{self.vendor}/__script", json=script, timeout=5)
+        response = requests.post(f"{self.url}/{self.vendor}/__script", json=script, timeout=30)
         assert response.status_code == 200, response.text
 
     def calls(self) -> list[dict[str, Any]]:
         """The vendor's books."""
-        response = requests.get(f"{self.url}/{self.vendor}/__calls", timeout=5)
+        response = requests.get(f"{self.url}/{self.vendor}/__calls", timeout=30)
         calls: list[dict[str, Any]] = response.json()["calls"]
         return calls
 
     def received(self, operation: str = "") -> list[dict[str, Any]]:
         query = {"service": self.vendor, "operation": operation or self.operation}
         found: list[dict[str, Any]] = requests.get(
-            f"{self.url}/__journal", query, timeout=5
+            f"{self.url}/__journal", query, timeout=30
         ).json()["requests"]
         return found
 
@@ -74,7 +74,7 @@ class TextHarness:
         for path in (
             "/__faults", "/__journal", f"/{self.vendor}/__calls", f"/{self.vendor}/__script",
         ):  # fmt: skip
-            requests.delete(f"{self.url}{path}", timeout=5)
+            requests.delete(f"{self.url}{path}", timeout=30)
         self.metrics.counts.clear()
 
 

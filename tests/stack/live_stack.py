@@ -268,14 +268,14 @@ class LiveStack:
 
     def tasks(self) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self._http.get(
-            f"{self.sim_url}/kling/__tasks", timeout=10
+            f"{self.sim_url}/kling/__tasks", timeout=30
         ).json()["tasks"]
         return tasks
 
     def journal(self, operation: str, service: str = "kling") -> list[dict[str, Any]]:
         query = {"service": service, "operation": operation}
         found: list[dict[str, Any]] = self._http.get(
-            f"{self.sim_url}/__journal", params=query, timeout=10
+            f"{self.sim_url}/__journal", params=query, timeout=30
         ).json()["requests"]
         return found
 

@@ -96,7 +96,7 @@ class ProxiedStack:
         response = requests.post(
             f"{self.simulators}/google/__token",
             json={"sub": sub, "email": f"{sub}@x.example"},
-            timeout=10,
+            timeout=30,
         )
         return str(response.json()["token"])
 
@@ -117,7 +117,7 @@ class ProxiedStack:
     def fault(self, operation: str, fault: str) -> None:
         body = {"service": "kling", "operation": operation, "fault": fault}
         assert (
-            requests.post(f"{self.simulators}/__faults", json=body, timeout=10).status_code == 200
+            requests.post(f"{self.simulators}/__faults", json=body, timeout=30).status_code == 200
         )
 
     def settle(self) -> None:
@@ -145,7 +145,7 @@ class ProxiedStack:
         return [item for item in self.items() if item["SK"]["S"].startswith("JOB#")]
 
     def tasks(self) -> list[dict[str, Any]]:
-        tasks: list[Any] = requests.get(f"{self.simulators}/kling/__tasks", timeout=10).json()[
+        tasks: list[Any] = requests.get(f"{self.simulators}/kling/__tasks", timeout=30).json()[
             "tasks"
         ]
         return tasks

@@ -64,8 +64,8 @@ def test_its_address_leads_whoever_has_it_to_the_file_until_the_copy_is_deleted(
     response = client.get(path)
     assert response.status_code == 302
     assert "max-age" in response.headers["Cache-Control"]
-    assert requests.get(response.headers["Location"], timeout=10).content == FILE
-    ranged = requests.get(response.headers["Location"], headers={"Range": "bytes=4-7"}, timeout=10)
+    assert requests.get(response.headers["Location"], timeout=30).content == FILE
+    ranged = requests.get(response.headers["Location"], headers={"Range": "bytes=4-7"}, timeout=30)
     assert ranged.content == b"ftyp"
     copying.clock.advance(90 * DAY - 1)
     assert client.get(path).status_code == 302

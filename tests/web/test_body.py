@@ -223,7 +223,7 @@ def port() -> Iterator[int]:
 def test_a_chunked_body_is_counted_while_it_is_read(
     port: int, path: str, size: int, status: int
 ) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     chunks = [b'{"theNote": "hi"}', *[b" " * 500] * (size // 500), b" " * (size % 500)]
     connection.request("POST", path, iter(chunks), {"Content-Type": JSON}, encode_chunked=True)
     response = connection.getresponse()
@@ -234,7 +234,7 @@ def test_a_chunked_body_is_counted_while_it_is_read(
 
 
 def test_an_announced_length_beyond_the_bound_is_refused_before_the_body_comes(port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest("POST", "/notes")
     connection.putheader("Content-Type", JSON)
     connection.putheader("Content-Length", str(10**12))
@@ -254,7 +254,7 @@ def test_an_announced_length_beyond_the_bound_is_refused_before_the_body_comes(p
     ids=["short", "no chunk", "half a chunk"],
 )
 def test_a_body_that_breaks_off_is_never_read_as_a_whole_one(port: int, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(b"POST /raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + sent)
         connection.shutdown(socket.SHUT_WR)
         head, _, content = b"".join(iter(lambda: connection.recv(65536), b"")).partition(

@@ -25,7 +25,7 @@ class Stack:
         self.authorization = f"Bearer {server.settings.kling_api_key}"
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        return requests.request(method, self.url + path, timeout=10, **options)
+        return requests.request(method, self.url + path, timeout=30, **options)
 
     def kling(self, method: str, path: str = "", **options: Any) -> requests.Response:
         headers = {"Authorization": self.authorization} | options.pop("headers", {})

@@ -45,7 +45,7 @@ def connect(server: Stack, **keys: str) -> Any:
         "bedrock-runtime",
         region_name="us-east-1",
         endpoint_url=f"{server.url}/bedrock",
-        config=Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=10),
+        config=Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=30),
         **{"aws_access_key_id": "local", "aws_secret_access_key": "local"} | keys,
     )
 
@@ -230,7 +230,7 @@ def test_a_client_that_leaves_is_billed_for_everything(server: Stack) -> None:
     script(server, output_tokens=400, seconds_per_token=0.001)
     url = f"{server.url}/bedrock/model/{MODEL}/converse-stream"
     with requests.post(
-        url, json={"messages": MESSAGES}, headers=BEARER, stream=True, timeout=10
+        url, json={"messages": MESSAGES}, headers=BEARER, stream=True, timeout=30
     ) as response:
         next(response.iter_content(10))
     eventually(lambda: calls(server)[0]["state"] != "running")

@@ -47,7 +47,7 @@ def test_by_the_real_clock_a_video_takes_its_seconds() -> None:
 
         def queried() -> dict[str, Any]:
             data: dict[str, Any] = requests.get(
-                f"{base}/{task_id}", headers=headers, timeout=5
+                f"{base}/{task_id}", headers=headers, timeout=30
             ).json()["data"]
             return data
 

@@ -50,24 +50,24 @@ class AssemblyAiHarness:
 
     def fault(self, operation: str, fault: str, **more: Any) -> None:
         body = {"service": "assemblyai", "operation": operation, "fault": fault, **more}
-        assert requests.post(f"{self.url}/__faults", json=body, timeout=5).status_code == 200
+        assert requests.post(f"{self.url}/__faults", json=body, timeout=30).status_code == 200
 
     def tasks(self) -> Sequence[dict[str, Any]]:
         found: list[dict[str, Any]] = requests.get(
-            f"{self.url}/assemblyai/__tasks", timeout=5
+            f"{self.url}/assemblyai/__tasks", timeout=30
         ).json()["tasks"]
         return found
 
     def journal(self, operation: str) -> list[dict[str, Any]]:
         query = {"service": "assemblyai", "operation": operation}
         found: list[dict[str, Any]] = requests.get(
-            f"{self.url}/__journal", query, timeout=5
+            f"{self.url}/__journal", query, timeout=30
         ).json()["requests"]
         return found
 
     def reset(self) -> None:
         for path in ("/assemblyai/__tasks", "/__faults", "/__journal"):
-            requests.delete(self.url + path, timeout=5)
+            requests.delete(self.url + path, timeout=30)
 
     def soon(self) -> float:
         return self.clock.monotonic() + 5

@@ -67,10 +67,10 @@ class KlingHarness:
 
     def fault(self, operation: str, fault: str, **more: Any) -> None:
         body = {"service": "kling", "operation": operation, "fault": fault, **more}
-        assert requests.post(f"{self.url}/__faults", json=body, timeout=5).status_code == 200
+        assert requests.post(f"{self.url}/__faults", json=body, timeout=30).status_code == 200
 
     def tasks(self) -> list[dict[str, Any]]:
-        tasks: list[dict[str, Any]] = requests.get(f"{self.url}/kling/__tasks", timeout=5).json()[
+        tasks: list[dict[str, Any]] = requests.get(f"{self.url}/kling/__tasks", timeout=30).json()[
             "tasks"
         ]
         return tasks
@@ -78,7 +78,7 @@ class KlingHarness:
     def journal(self, operation: str) -> list[dict[str, Any]]:
         query = {"service": "kling", "operation": operation}
         found: list[dict[str, Any]] = requests.get(
-            f"{self.url}/__journal", query, timeout=5
+            f"{self.url}/__journal", query, timeout=30
         ).json()["requests"]
         return found
 

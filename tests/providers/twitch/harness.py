@@ -79,7 +79,7 @@ class TwitchHarness:
         return found
 
     def call(self, method: str, path: str, **options: Any) -> Any:
-        response = requests.request(method, self.url + path, timeout=5, **options)
+        response = requests.request(method, self.url + path, timeout=30, **options)
         assert response.status_code == 200, response.text
         return response.json()
 

@@ -264,5 +264,5 @@ def test_a_secret_is_json_with_id_and_secret() -> None:
 
 
 def test_the_simulator_and_the_client_agree_over_plain_http(world: TwitchHarness) -> None:
-    response: Any = requests.get(f"{world.url}/twitch/helix/videos?id={VIDEO}", timeout=5)
+    response: Any = requests.get(f"{world.url}/twitch/helix/videos?id={VIDEO}", timeout=30)
     assert (response.status_code, response.json()["message"]) == (401, "Client ID is missing")
