@@ -2,12 +2,11 @@
 which settings it has. `tests/infrastructure/transcripts` says what it does in each."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
 
-from tests.infrastructure.checks.release_calls import ALL, STAGING
-from tests.infrastructure.scripts import Ran, Responses, run
+from tests.infrastructure.scripts import Responses
+from tests.infrastructure.situation import Situation
+from tests.infrastructure.situations_of_users import of_a_user_pool
 
 _IMAGES = "1.dkr.ecr/farebox-staging"
 _DATA, _SERVICE = "farebox-staging-data", "farebox-staging"
@@ -41,26 +40,6 @@ _ACCESS = '{"keys": [%s]}'
 _ONE, _TWO = '{"kid": "a", "d": "first"}', '{"kid": "a", "d": "first"}, {"kid": "b", "d": "second"}'
 
 
-@dataclass(frozen=True)
-class Situation:
-    """What a script is run with. `responses` come before those of a deployment that is well."""
-
-    name: str
-    words: tuple[str, ...]
-    responses: Responses = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    typed: str | None = None
-
-    def run(self, root: Path) -> Ran:
-        environment = STAGING | dict(self.environment)
-        stage = environment["STAGE"]
-        responses = tuple(
-            (pattern.replace("staging", stage), text.replace("staging", stage), code)
-            for pattern, text, code in self.responses + ALL
-        )
-        return run(root, self.words, responses, environment, self.typed)
-
-
 def situations() -> Iterator[Situation]:
     yield from _of_any_script()
     yield from _of_a_confirmation()
@@ -77,6 +56,7 @@ def situations() -> Iterator[Situation]:
     yield from _of_an_operator()
     yield from _of_running_tasks()
     yield from _of_the_account()
+    yield from of_a_user_pool()
 
 
 def _of_any_script() -> Iterator[Situation]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.infrastructure.deployments import ROOT
-from tests.infrastructure.situations import Situation, situations
+from tests.infrastructure.situation import Situation
+from tests.infrastructure.situations import situations
 
 FOLDER = Path(__file__).parent / "transcripts"
 

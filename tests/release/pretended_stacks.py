@@ -16,7 +16,11 @@ DATA_OUTPUTS = {
     "TemplatesBucket": "templates",
     "TemplatesUrl": "https://s3/templates",
 }
-IDENTITY_OUTPUTS = {"CognitoUserPoolId": "us-east-1_AbCdEf123", "CognitoClientIds": "1app"}
+IDENTITY_OUTPUTS = {
+    "CognitoUserPoolId": "us-east-1_AbCdEf123",
+    "CognitoClientIds": "1app",
+    "CognitoHookSecretArn": "arn:hook",
+}
 BASE_OUTPUTS = {
     "Url": "https://api.example.com",
     "BalancerName": "balancer.example.com",

@@ -58,6 +58,9 @@ def test_a_deployment_makes_the_pool_and_hands_it_to_the_service(chosen: Machine
     parameters = account["stacks"]["farebox-dev"]["parameters"]
     assert parameters["CognitoUserPoolId"] == "us-east-1_AbCdEf123"
     assert parameters["CognitoClientIds"] == "1app"
+    # The base stack lets tasks reach the secret, and the service has them read it.
+    for stack in ("farebox-dev-base", "farebox-dev"):
+        assert account["stacks"][stack]["parameters"]["CognitoHookSecretArn"] == "arn:hook"
     assert f"{STACK}: CREATE_COMPLETE" in done.stdout
 
 
