@@ -21,7 +21,7 @@ USER = "ann"
 
 @pytest.fixture
 def table(client: Any, table_name: str) -> Table:
-    return Table(connect("us-east-1", client.meta.endpoint_url, 1, 5, 64), table_name)
+    return Table(connect("us-east-1", client.meta.endpoint_url, 10, 30, 64), table_name)
 
 
 @pytest.fixture

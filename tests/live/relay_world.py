@@ -121,6 +121,7 @@ class RelayWorld:
             subprotocols=[STREAM_PROTOCOL, *names],  # type: ignore[list-item]
             origin=origin,  # type: ignore[arg-type]
             compression=None,
+            open_timeout=WAIT_SECONDS,
             close_timeout=1.0,
             proxy=None,
         ) as socket:

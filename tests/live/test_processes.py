@@ -87,6 +87,7 @@ class Process:
         socket = await connect(
             f"{self.url.replace('http', 'ws')}/transcriptions/stream",
             subprotocols=[STREAM_PROTOCOL, f"ticket.{ticket}"],  # type: ignore[list-item]
+            open_timeout=START_SECONDS,
             proxy=None,
         )
         assert json.loads(await socket.recv())["type"] == "ready"

@@ -37,7 +37,7 @@ ONE, TWO = Key("P", "1"), Key("P", "2")
 
 @pytest.fixture
 def table(client: Any, table_name: str) -> Table:
-    return Table(connect("us-east-1", client.meta.endpoint_url, 1, 5, 4), table_name)
+    return Table(connect("us-east-1", client.meta.endpoint_url, 10, 30, 4), table_name)
 
 
 @pytest.fixture
