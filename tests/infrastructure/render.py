@@ -20,6 +20,18 @@ _MARKER = re.compile(r"<(\w+)[.\w]*>")
 _LOGICAL = re.compile(r"\$\{(!?)([A-Za-z0-9:./]+)\}")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a stack is made."""
+
+    region: str = REGION
+    account: str = ACCOUNT
+    partition: str = "aws"
+
+
+HERE = Place()
+
+
 class RenderError(Exception):
     """CloudFormation would refuse the template or the parameters."""
 
@@ -96,6 +108,7 @@ def render(
     given: Mapping[str, str],
     name: str = "stack",
     imports: Mapping[str, Any] | None = None,
+    place: Place = HERE,
 ) -> Stack:
     """The rendered template.
 
@@ -103,7 +116,7 @@ def render(
     raised, so that a test can inspect them.
     """
     parameters = _parameters(template.get("Parameters", {}), given)
-    resolver = _Resolver(template, parameters, name, imports or {})
+    resolver = _Resolver(template, parameters, _pseudo_parameters(name, place), imports or {})
     kept = {key: body for key, body in template["Resources"].items() if resolver.holds(body)}
     resolver.existing = frozenset(kept)
     outputs = {
@@ -195,14 +208,15 @@ def _broken(rules: Mapping[str, Any], resolver: "_Resolver") -> list[str]:
     ]
 
 
-def _pseudo_parameters(stack_name: str) -> dict[str, Any]:
+def _pseudo_parameters(stack_name: str, place: Place) -> dict[str, Any]:
+    arn = f"arn:{place.partition}:cloudformation:{place.region}:{place.account}"
     return {
-        "AWS::AccountId": ACCOUNT,
+        "AWS::AccountId": place.account,
         "AWS::NoValue": _ABSENT,
         "AWS::NotificationARNs": [],
-        "AWS::Partition": "aws",
-        "AWS::Region": REGION,
-        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack_name}/1",
+        "AWS::Partition": place.partition,
+        "AWS::Region": place.region,
+        "AWS::StackId": f"{arn}:stack/{stack_name}/1",
         "AWS::StackName": stack_name,
         "AWS::URLSuffix": "amazonaws.com",
     }
@@ -215,7 +229,7 @@ class _Resolver:
         self,
         template: Mapping[str, Any],
         parameters: Mapping[str, Any],
-        name: str,
+        pseudo: Mapping[str, Any],
         imports: Mapping[str, Any],
     ) -> None:
         self._conditions = template.get("Conditions", {})
@@ -223,7 +237,7 @@ class _Resolver:
         self._parameters = parameters
         self._imports = imports
         self.existing: frozenset[str] = frozenset()
-        self._pseudo = _pseudo_parameters(name)
+        self._pseudo = pseudo
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Condition": self._condition,
@@ -252,7 +266,7 @@ class _Resolver:
             ),
             "Fn::FindInMap": self._find,
             "Fn::GetAZs": lambda argument: [
-                f"{self.value(argument) or REGION}{letter}" for letter in "abc"
+                f"{self.value(argument) or pseudo['AWS::Region']}{letter}" for letter in "abc"
             ],
             "Fn::Cidr": self._cidr,
             "Fn::ImportValue": self._import,

@@ -1,17 +1,21 @@
 """Rendered for another region, account and partition: no literal of this one stays."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.infrastructure.deployments import Deployment, template, templates
 from tests.infrastructure.deployments import deployment as rendered
+from tests.infrastructure.identity_stack import variants
+from tests.infrastructure.render import ACCOUNT, REGION, Place, Stack, render
 
 _REGION = re.compile(
     r"\b(?:us|eu|ap|sa|ca|me|af|il|mx)-(?:east|west|north|south|central|northeast|southeast)-\d\b"
 )
 _ACCOUNT = re.compile(r"(?<![\w-])\d{12}(?![\w-])")
 _PARTITION = re.compile(r"\barn:aws\b")
+THERE = Place("us-gov-west-1", "999988887777", "aws-us-gov")
 
 
 def no_template_names_a_region_an_account_or_a_partition(deployment: Deployment) -> Iterator[str]:
@@ -22,6 +26,20 @@ def no_template_names_a_region_an_account_or_a_partition(deployment: Deployment)
             yield from _literals(path, place, text)
         for place, text in _texts(body.get("Outputs", {}), ""):
             yield from _literals(path, place, text)
+
+
+def in_another_place_only_its_names_differ(deployment: Deployment) -> Iterator[str]:
+    """Each stack rendered for another region, account and partition, with the parameters that it
+    would have there: what is left of this place was written by hand, and what else differs is
+    decided by the place."""
+    for stack in (*deployment.stacks, deployment.account, *variants(deployment)):
+        given = {name: _there(_given(value)) for name, value in stack.parameters.items()}
+        body = template(deployment.root / "cloudformation" / f"{_name(stack)}.yaml")
+        found = dict(_parts(render(body, given, stack.name, place=THERE)))
+        wanted = {part: _there(text) for part, text in _parts(stack)}
+        for part in {**wanted, **found}:
+            if found.get(part) != wanted.get(part):
+                yield f"{stack.name}: {part} is {found.get(part)} in another place"
 
 
 def every_zone_is_chosen_by_its_place(deployment: Deployment) -> Iterator[str]:
@@ -45,6 +63,28 @@ def zones_that_are_named_are_used(deployment: Deployment) -> Iterator[str]:
         ]
         if found != names:
             yield f"the subnets of {tier} lie in {found}, not in {names}"
+
+
+def _there(text: str) -> str:
+    """A text about this place, about the other."""
+    text = text.replace(REGION, THERE.region).replace(ACCOUNT, THERE.account)
+    return text.replace("arn:aws:", f"arn:{THERE.partition}:")
+
+
+def _given(value: object) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _name(stack: Stack) -> str:
+    """Of its template."""
+    last = stack.name.rpartition("-")[2]
+    return last if last in ("account", "data", "identity", "base") else "service"
+
+
+def _parts(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Each resource and each output as text."""
+    for kind, parts in (("the resource", stack.resources), ("the output", stack.outputs)):
+        yield from ((f"{kind} {name}", json.dumps(body)) for name, body in parts.items())
 
 
 def _literals(path: Path, place: str, text: str) -> Iterator[str]:

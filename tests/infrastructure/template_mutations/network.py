@@ -4,6 +4,12 @@ from tests.infrastructure.template_mutations.mutation import BASE, SERVICE, Temp
 
 NETWORK = (
     TemplateMutation(
+        "decided-by-the-region",
+        BASE,
+        'HasInterfaceEndpoints: !Equals [!Ref InterfaceEndpoints, "true"]',
+        "HasInterfaceEndpoints: !Equals [!Ref AWS::Region, us-gov-west-1]",
+    ),
+    TemplateMutation(
         "tasks-open-to-the-world",
         BASE,
         "SourceSecurityGroupId: !Ref BalancerSecurityGroup",
