@@ -61,7 +61,7 @@ TARGETS: Mapping[str, tuple[str, list[str]]] = {
         "format-check lint types test",
         ["@$(PYTEST) -m 'sample or tools or browser or clients or go' $(SAMPLES)"],
     ),
-    "test": ("$(VENV)/test", [f"@$(PYTEST) {_NOT_CHECKED_HERE}"]),
+    "test": ("$(VENV)/test", [f"@$(PYTEST) $(RECORDER) {_NOT_CHECKED_HERE}"]),
     "format-check": (
         "$(VENV)/test",
         ["@$(VENV)/bin/ruff format --check --quiet service devstack tests docker release"],
@@ -170,7 +170,11 @@ def a_check_is_made_of_every_part(deployment: Deployment) -> Iterator[str]:
         yield f".ci/run runs {found}"
     text = (deployment.root / "Makefile").read_text(encoding="utf-8")
     for name, (needs, recipe) in TARGETS.items():
-        made = re.findall(rf"^{name}:(.*)\n((?:\t.*\n)*)", text, re.MULTILINE)
+        lines = re.findall(rf"^{name}:(.*)\n((?:\t.*\n)*)", text, re.MULTILINE)
+        chosen = [head.strip() for head, _ in lines if ":=" in head]
+        if chosen != _CHOSEN.get(name, []):
+            yield f"make {name} chooses {chosen}"
+        made = [(head, body) for head, body in lines if ":=" not in head]
         if len(made) != 1:
             yield f"make {name} is made {len(made)} times"
             continue
@@ -179,12 +183,20 @@ def a_check_is_made_of_every_part(deployment: Deployment) -> Iterator[str]:
             yield f"make {name} needs {head.partition('##')[0].strip()}"
         if [line.strip() for line in body.splitlines()] != recipe:
             yield f"make {name} runs {body.strip()}"
-    for name in ("PYTEST", "RUN", "SHELL", ".SHELLFLAGS", "MAKEFLAGS", ".IGNORE", "SAMPLES"):
+    names = ("PYTEST", "RUN", "SHELL", ".SHELLFLAGS", "MAKEFLAGS", ".IGNORE", "SAMPLES", "RECORDER")
+    for name in names:
         values = re.findall(rf"^{re.escape(name)}\s*[:?+]?[=:] ?(.*)$", text, re.MULTILINE)
         if values != _VARIABLES.get(name, []):
             yield f"make's {name} is {values}"
 
 
+# What a target chooses for those that it needs. The recorder keeps what the tests send.
+_CHOSEN = {
+    "check": [
+        "export STRIPE_REQUESTS := $(CURDIR)/.cache/stripe-requests",
+        "RECORDER := -p tests.stripe_mock.recorder",
+    ]
+}
 _VARIABLES = {
     "PYTEST": ["$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder"],
     "RUN": ["$(VENV)/bin/python"],
