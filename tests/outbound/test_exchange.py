@@ -131,7 +131,7 @@ def test_what_is_no_bounded_response_is_an_error_and_not_kept(response: bytes) -
 def test_a_response_that_does_not_come_is_given_up_and_may_have_arrived() -> None:
     with serving(b"") as server:
         with pytest.raises(Exception) as raised:  # noqa: PT011 - urllib3 raises many kinds
-            post(exchanges(server.url), seconds=0.3)
+            post(exchanges(server.url), seconds=1)
         assert not isinstance(raised.value, NotConnected)
     assert len(server.pieces) == 1
 

@@ -151,8 +151,8 @@ def test_a_response_that_drips_past_the_deadline_is_none() -> None:
     started = time.monotonic()
     with Server(drip) as server:
         with pytest.raises(NoResponse):
-            send(server, seconds=0.3)
-        assert time.monotonic() - started < 2
+            send(server, seconds=1)
+        assert time.monotonic() - started < 4
 
 
 def refuse_early(connection: socket.socket) -> None:
