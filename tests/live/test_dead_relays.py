@@ -12,7 +12,7 @@ from service.live.operations import Outcome
 from service.live.utterances import Segment, transcript_of_segments
 from service.providers.speech import SpokenWord, Utterance
 from service.transcription.operations import Transcriptions
-from tests.live.relay_world import RelayWorld
+from tests.live.relay_world import RelayWorld, eventually
 
 
 def said(number: int, text: str) -> Utterance:
@@ -146,8 +146,8 @@ def test_segments_that_the_relay_stored_are_what_was_relayed(world: RelayWorld) 
         async with world.serving(), world.caller(world.ticket()) as caller:
             job_id = await caller.ready()
             await caller.speak(20)
-            await asyncio.sleep(0.05)
             (session,) = world.relay._sessions
+            await eventually(lambda: session._segments > 0)
             session._live = Dead()  # type: ignore[assignment]
             return job_id
 

@@ -14,7 +14,7 @@ from service.live.entities import LiveBody, NewSession, TicketInvalid
 from service.live.tickets import MAX_TICKET, Tickets
 from service.providers.speech import Encoding
 from tests.doubles.clock import FakeClock
-from tests.live.relay_world import ORIGIN, RelayWorld
+from tests.live.relay_world import ORIGIN, RelayWorld, eventually
 
 ANN = Principal(
     "https://accounts.google.com",
@@ -98,10 +98,8 @@ def test_two_sockets_with_one_ticket_begin_one_session(world: RelayWorld) -> Non
             world.caller(ticket) as one,
             world.caller(ticket) as other,
         ):
-            codes = [await one.closed()] if one.code else []
-            await asyncio.sleep(0.2)
-            codes += [each.code for each in (one, other) if each.code]
-            assert codes == [4401]
+            await eventually(lambda: one.code is not None or other.code is not None)
+            assert [each.code for each in (one, other) if each.code] == [4401]
             going_on = other if one.code else one
             await going_on.speak(2)
             await going_on.finish()
