@@ -15,6 +15,7 @@ from tests.stack.live_stack import LiveStack, at_once, new_key
 SIMULATOR = {"video_seconds": 600.0, "kling_concurrency": 10_000}
 # A race must end by its rules, not by the time-outs of a busy machine.
 CALL_WAIT_SECONDS = 40.0
+LOCK_WAIT_SECONDS = 200.0
 TIMES = {
     "dynamodb_connect_timeout_seconds": 40.0,
     "dynamodb_read_timeout_seconds": 40.0,
@@ -36,6 +37,7 @@ def race(
 ) -> Callable[..., tuple[LiveStack, list[str]]]:
     """A stack, and the addresses of its web servers."""
     monkeypatch.setattr("service.storage.table.CALL_WAIT_SECONDS", CALL_WAIT_SECONDS)
+    monkeypatch.setattr("service.ledger.wallet_locks.WAIT_LIMIT_SECONDS", LOCK_WAIT_SECONDS)
 
     def begin(processes: int, **settings: Any) -> tuple[LiveStack, list[str]]:
         stack = start(clock=SystemClock(), simulator=SIMULATOR, **TIMES, **settings)

@@ -213,7 +213,7 @@ def port() -> Iterator[int]:
             yield listening.getsockname()[1]
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.mark.parametrize(
