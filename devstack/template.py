@@ -57,7 +57,7 @@ def read_template(path: Path) -> dict[str, Any]:
     return template
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def parse_template(text: str) -> Any:
     """The template with that text, which may be anything but a template. Raises
     `yaml.YAMLError`."""

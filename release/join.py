@@ -37,12 +37,15 @@ def text_of(path: Path) -> str:
 
     Raises `ValueError` for parts that do not fit each other, `OSError` where there is no template.
     """
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8") if path.is_file() else joined(parts_of(path))
+
+
+def parts_of(path: Path) -> tuple[str, ...]:
+    """The texts of the parts of a template. Raises `OSError` where there is none."""
     parts = sorted(path.with_suffix("").glob("*.yaml"))
     if not parts:
         raise FileNotFoundError(f"There is neither {path} nor a part of it.")
-    return joined(part.read_text(encoding="utf-8") for part in parts)
+    return tuple(part.read_text(encoding="utf-8") for part in parts)
 
 
 def joined(parts: Iterable[str]) -> str:
@@ -127,12 +130,12 @@ def _expanded(
     lines: Iterable[str], fragments: Sections, used: set[str], within: tuple[str, ...]
 ) -> Iterator[str]:
     for line in lines:
-        use = _USE.match(line)
-        if not use:
-            if "!Fragment" in line:
-                raise ValueError(f"A fragment cannot stand here: {line.strip()}")
+        if "!Fragment" not in line:
             yield line
             continue
+        use = _USE.match(line)
+        if not use:
+            raise ValueError(f"A fragment cannot stand here: {line.strip()}")
         indent, dash, key, name = use.groups()
         if name not in fragments or name in within:
             raise ValueError(f"{name} is no fragment, or contains itself.")

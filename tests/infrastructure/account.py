@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from devstack.template import parse_template
-from release.join import text_of
 from tests.infrastructure.policies import Call, allowed
-from tests.infrastructure.render import Stack, render
+from tests.infrastructure.render import Stack
+from tests.infrastructure.texts import rendered, text_of
 
 NAME = "farebox-account"
 REPOSITORY = "example@1234567/farebox@7654321"
@@ -29,8 +28,9 @@ def account(root: Path, **changes: str) -> Stack:
 
     Raises `RenderError` when CloudFormation would refuse it.
     """
-    body: dict[str, Any] = parse_template(text_of(root / "cloudformation" / "account.yaml"))
-    return render(body, FILLED | changes, NAME)
+    given = FILLED | changes
+    text = text_of(root / "cloudformation" / "account.yaml")
+    return rendered(text, tuple(sorted(given.items())), NAME)
 
 
 def stack_role(stage: str) -> str:

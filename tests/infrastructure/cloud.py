@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 
-from release.join import text_of
 from release.parameters import chosen
 from tests.infrastructure.deployments import (
     IMAGE,
@@ -22,6 +21,7 @@ from tests.infrastructure.deployments import (
 from tests.infrastructure.makers.catalog import CHANGERS, MAKERS
 from tests.infrastructure.moto_extension import extended
 from tests.infrastructure.render import REGION
+from tests.infrastructure.texts import text_of
 
 INLINE_BYTES = 51_200
 

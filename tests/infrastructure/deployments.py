@@ -13,12 +13,12 @@ from typing import Any
 from unittest.mock import patch
 
 from devstack.template import parse_template
-from release.join import text_of
 from release.parameters import chosen
 from service.core.settings import STAGES
 from tests.infrastructure.account import account
 from tests.infrastructure.emissions import emitted
-from tests.infrastructure.render import ACCOUNT, REGION, RenderError, Stack, render
+from tests.infrastructure.render import ACCOUNT, REGION, RenderError, Stack
+from tests.infrastructure.texts import rendered, text_of
 
 ROOT = Path(__file__).parents[2]
 # In the order in which they are deployed.
@@ -77,7 +77,7 @@ class Container:
     def name(self) -> str:
         return str(self.definition["Name"])
 
-    @property
+    @cached_property
     def environment(self) -> dict[str, str]:
         return {pair["Name"]: str(pair["Value"]) for pair in self.definition.get("Environment", [])}
 
@@ -252,15 +252,15 @@ def _rendered(
 ) -> Stack:
     """One stack of a stage, with those of the values offered and changed that it has parameters
     for."""
-    body = template(root / "cloudformation" / f"{name}.yaml")
-    known = body["Parameters"]
+    path = root / "cloudformation" / f"{name}.yaml"
+    known = template(path)["Parameters"]
     given = {
         "Stage": stage,
         **{key: value for key, value in offered.items() if key in known},
         **filled(stage, chosen(stage_parameters(root, stage), name, set(known))),
         **{key: value for key, value in changes.items() if key in known},
     }
-    return render(body, given, stack_name(stage, name))
+    return rendered(text_of(path), tuple(sorted(given.items())), stack_name(stage, name))
 
 
 def broken_rules(

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from release.join import text_of
 from tests.infrastructure.deployments import ROOT, templates
+from tests.infrastructure.texts import text_of
 from tests.infrastructure.tools import tool
 
 _FOLDER = tempfile.TemporaryDirectory()

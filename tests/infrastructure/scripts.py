@@ -6,13 +6,14 @@ import pty
 import re
 import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+
+from tests.infrastructure.plain_python import plain_python
 
 STAND_INS = ("aws", "docker", "curl", "git", "sleep")
 MAX_SECONDS = 120
@@ -119,7 +120,7 @@ def _run(
         for name in STAND_INS:
             (bin_folder / name).write_text(_stand_in(name, responses), encoding="utf-8")
             (bin_folder / name).chmod(0o755)
-        (bin_folder / "python3").symlink_to(sys.executable)
+        plain_python(bin_folder)
         with _terminal(typed) as stdin:
             done = subprocess.run(
                 ["bash", str(Path(root) / "release" / words[0]), *words[1:]],

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from release.join import short, text_of
+from release.join import short
 from service.core.settings import STAGES
 from tests.infrastructure.account import FILLED, NAME, account, may, stack_role
 from tests.infrastructure.cloud import cloud
@@ -15,6 +15,7 @@ from tests.infrastructure.deployments import ROOT, deployment
 from tests.infrastructure.handlers import actions, handled, has_resource
 from tests.infrastructure.policies import Call, allowed, permits
 from tests.infrastructure.render import REGION
+from tests.infrastructure.texts import text_of
 
 POLICY: dict[str, Any] = {
     "Version": "2012-10-17",

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from release.join import text_of
 from release.parameters import chosen
 from service.core.settings import STAGES
 from tests.infrastructure.cloud import INLINE_BYTES, path_of
@@ -27,6 +26,7 @@ from tests.infrastructure.deployments import (
     stage_parameters,
 )
 from tests.infrastructure.render import Stack
+from tests.infrastructure.texts import text_of
 from tests.infrastructure.tools import tool
 from tests.stack.live_stack import LiveStack
 

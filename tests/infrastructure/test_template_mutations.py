@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from release.join import text_of
 from tests.infrastructure.deployments import ROOT
 from tests.infrastructure.permissions import recorded_calls
 from tests.infrastructure.template_mutations.catalog import MUTATIONS
@@ -17,6 +16,7 @@ from tests.infrastructure.template_mutations.verdicts import (
     first_failing_check,
     mutated,
 )
+from tests.infrastructure.texts import text_of
 
 SAMPLE = {
     "user-root": "containers.no_container_runs_as_root",

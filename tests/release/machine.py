@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.infrastructure.plain_python import plain_python
 from tests.release.tools import ToolServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +24,7 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         tools = folder / "bin"
         tools.mkdir()
-        # Found at once, whatever chooses between several versions of Python on this machine.
-        (tools / "python3").symlink_to(Path(sys.executable).resolve())
+        plain_python(tools)
         self._path = f"{tools}:{os.environ['PATH']}"
         self._server = ToolServer(tools)
         self.set(

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from release.join import short, text_of
+from release.join import short
 from service.core.settings import STAGES
 from tests.infrastructure.account import account, stack_role
 from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.facts import differing
 from tests.infrastructure.policies import listed
 from tests.infrastructure.render import RenderError
+from tests.infrastructure.texts import text_of
 
 # The name of each policy in the account, by its name in the template.
 NAMES = {

@@ -5,11 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from tests.infrastructure.checks.image import instructions
 from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.facts import differing
+from tests.infrastructure.texts import plain_yaml
 
 HEALTH = (
     "--interval=10s --timeout=5s --start-period=30s --retries=3 "
@@ -218,5 +217,5 @@ def _stages(deployment: Deployment) -> dict[str, tuple[str, str]]:
 
 def _compose(deployment: Deployment) -> dict[str, Any]:
     text = (deployment.root / "docker-compose.yml").read_text(encoding="utf-8")
-    made: dict[str, Any] = yaml.safe_load(text)
+    made: dict[str, Any] = plain_yaml(text)
     return made

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from tests.documents import compose_settings, env_example
 from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.texts import plain_yaml
 
 # Where each container listens, for the others.
 LISTENS = {
@@ -248,12 +247,12 @@ def _text(deployment: Deployment) -> str:
 
 
 def _services(deployment: Deployment) -> dict[str, dict[str, Any]]:
-    made: dict[str, dict[str, Any]] = yaml.safe_load(_text(deployment))["services"]
+    made: dict[str, dict[str, Any]] = plain_yaml(_text(deployment))["services"]
     return made
 
 
 def _settings(deployment: Deployment) -> dict[str, str]:
-    made: dict[str, str] = yaml.safe_load(_text(deployment))["x-settings"]
+    made: dict[str, str] = plain_yaml(_text(deployment))["x-settings"]
     return made
 
 

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from tests.infrastructure.account import deploy_role
 from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.texts import plain_yaml
 
 PINNED = re.compile(r"[\w./-]+@[0-9a-f]{40}")
 READ_ONLY = {"contents": "read"}
@@ -166,7 +165,7 @@ def the_runbook_has_the_pipeline_set_up_safely(deployment: Deployment) -> Iterat
 def _workflows(deployment: Deployment) -> dict[str, dict[str, Any]]:
     folder = deployment.root / ".github" / "workflows"
     return {
-        path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.stem: plain_yaml(path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob("*.yml"))
     }
 

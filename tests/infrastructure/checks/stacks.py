@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from release.join import text_of
 from tests.infrastructure.deployments import (
     TEMPLATES,
     Deployment,
@@ -12,6 +11,7 @@ from tests.infrastructure.deployments import (
     template,
     templates,
 )
+from tests.infrastructure.texts import text_of
 
 # The outputs that the release passes to later stacks.
 HANDED_OVER = {"TableName", "KeyArn", "KeysSecretArn", "KlingSecretArn", "RepositoryArn"}

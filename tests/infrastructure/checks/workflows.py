@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-import yaml
-
 from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.texts import plain_yaml
 from tests.proof.proofs import proofs
 
 _HAPROXY = "sudo apt-get update -qq && sudo apt-get install --yes -qq haproxy"
@@ -211,8 +210,7 @@ _VARIABLES = {
 def _workflows(deployment: Deployment) -> dict[str, dict[Any, Any]]:
     folder = deployment.root / ".github" / "workflows"
     return {
-        path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.iterdir())
+        path.stem: plain_yaml(path.read_text(encoding="utf-8")) for path in sorted(folder.iterdir())
     }
 
 

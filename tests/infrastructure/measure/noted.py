@@ -29,11 +29,12 @@ class NotedDict(dict[str, Any]):
     def __init__(self, body: dict[str, Any], path: Path, notes: Notes) -> None:
         super().__init__({key: noted(value, (*path, key), notes) for key, value in body.items()})
         self._path, self._notes, self._body = path, notes, body
+        self._unread = {key for key, value in body.items() if is_plain(value)}
 
     def __getitem__(self, key: str) -> Any:
-        value = super().__getitem__(key)
-        self._note(key, value)
-        return value
+        if key in self._unread:
+            self._note(key)
+        return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
         if key not in self:
@@ -43,15 +44,15 @@ class NotedDict(dict[str, Any]):
     def __eq__(self, other: object) -> bool:
         """Of a dictionary of plain values this reads them all, of any other nothing."""
         if all(is_plain(value) for value in self.values()):
-            for key, value in self.items():
-                self._note(key, value)
+            for key in self._unread.copy():
+                self._note(key)
         return self._body == _without_notes(other)
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _note(self, key: str, value: Any) -> None:
-        if is_plain(value):
-            self._notes.read.add((*self._path, key))
+    def _note(self, key: str) -> None:
+        self._unread.discard(key)
+        self._notes.read.add((*self._path, key))
 
 
 class NotedList(list[Any]):
@@ -60,18 +61,22 @@ class NotedList(list[Any]):
     def __init__(self, body: list[Any], path: Path, notes: Notes) -> None:
         super().__init__(noted(value, (*path, place), notes) for place, value in enumerate(body))
         self._path, self._notes, self._body = path, notes, body
+        self._unread = {place for place, value in enumerate(body) if is_plain(value)}
 
     def __getitem__(self, place: Any) -> Any:
         value = super().__getitem__(place)
         if isinstance(place, int):
-            self._note(place % len(self), value)
+            self._note(place % len(self))
         return value
 
     def __iter__(self) -> Iterator[Any]:
+        return self._noting() if self._unread else super().__iter__()
+
+    def _noting(self) -> Iterator[Any]:
         for place, value in enumerate(super().__iter__()):
             # json.dumps goes through every list.
             if sys._getframe(1).f_globals.get("__name__") != "json.encoder":
-                self._note(place, value)
+                self._note(place)
             yield value
 
     def __contains__(self, wanted: object) -> bool:
@@ -80,14 +85,15 @@ class NotedList(list[Any]):
     def __eq__(self, other: object) -> bool:
         """Of a list of plain values this reads them all, of any other nothing."""
         if all(is_plain(value) for value in self._body):
-            for place, value in enumerate(self._body):
-                self._note(place, value)
+            for place in self._unread.copy():
+                self._note(place)
         return self._body == _without_notes(other)
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _note(self, place: int, value: Any) -> None:
-        if is_plain(value):
+    def _note(self, place: int) -> None:
+        if place in self._unread:
+            self._unread.discard(place)
             self._notes.read.add((*self._path, place))
 
 

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from release.join import text_of
 from tests.infrastructure.deployments import ROOT
 from tests.infrastructure.permissions import Call, recorded_calls
 from tests.infrastructure.template_mutations.mutation import TemplateMutation
@@ -26,6 +25,7 @@ from tests.infrastructure.template_mutations.verdicts import (
     first_failing_test,
     first_linter_finding,
 )
+from tests.infrastructure.texts import text_of
 
 NOTICED, SURVIVED, INVALID = "noticed", "SURVIVED", "INVALID"
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 
-from release.join import text_of
 from tests.infrastructure.checks.everything import Check, checks
 from tests.infrastructure.deployments import EVERYTHING, ROOT, Deployment, deployment
 from tests.infrastructure.lint import cfn_lint_command, checkov_command, joined_file
@@ -19,6 +18,7 @@ from tests.infrastructure.measure.unread import known_keys, unknown_keys, unread
 from tests.infrastructure.permissions import Call, faults
 from tests.infrastructure.render import RenderError
 from tests.infrastructure.template_mutations.mutation import TemplateMutation
+from tests.infrastructure.texts import text_of
 from tests.infrastructure.tools import tool
 
 # Production first: it has the strictest checks. Last choices that no stage makes by default.
