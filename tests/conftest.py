@@ -30,14 +30,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore"))
 
 # Each run begins with these: a slow file that begins last leaves a core idle.
 _SLOW_FILES = (
-    "tests/infrastructure/test_release.py",
-    "tests/stripe_mock/test_product_requests.py",
     "tests/journeys/test_fuzz.py",
-    "tests/faults/test_enumeration.py",
+    "tests/infrastructure/test_release.py",
     "tests/torture/test_torture.py",
-    "tests/faults/test_kills.py",
     "tests/drain/test_drain.py",
+    "tests/faults/test_enumeration.py",
+    "tests/faults/test_kills.py",
     "tests/infrastructure/test_lint.py",
+    "tests/clients/test_linters.py",
     "tests/simulation/test_simulation.py",
     "tests/browser/test_react_example.py",
     "tests/clients/test_typescript.py",
