@@ -16,8 +16,8 @@ from service.ledger.scale import check_scale
 from tests.bulk_grants.handout import Handout
 from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import ServiceHarness
+from tests.stack.forked_workers import ForkedWorkers
 from tests.stack.killable_workers import Workers, started
-from tests.stack.processes import Processes
 
 WORKERS = 2
 LEASE_SECONDS = 1.0
@@ -74,7 +74,7 @@ def run(client: Any, table_name: str, plan: Plan, say: Say = lambda _: None) -> 
         "BULK_INTERVAL_SECONDS": "0.1",
         "BULK_RUN_SECONDS": "0.5",
     }
-    with Processes() as launcher, started(launcher, environment, WORKERS) as workers:
+    with ForkedWorkers() as launcher, started(launcher, environment, WORKERS) as workers:
         kills = _killed(handout, bulk, plan, workers, say)
         _await_end(handout, bulk, began_at)
     seconds = time.monotonic() - began_at

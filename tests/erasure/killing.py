@@ -15,8 +15,8 @@ from service.providers.base import TaskStatus
 from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import ServiceHarness
 from tests.erasure.lives import REQUEST, dump, erasures
+from tests.stack.forked_workers import ForkedWorkers
 from tests.stack.killable_workers import Workers, started
-from tests.stack.processes import Processes
 
 WORKERS = 2
 POLL_SECONDS = 0.02
@@ -80,7 +80,10 @@ def run(client: Any, table_name: str, plan: Plan, say: Say = lambda _: None) -> 
         "ERASURE_INTERVAL_SECONDS": "0.1",
         "LOG_LEVEL": "DEBUG",
     }
-    with Processes(log_lines=None) as launcher, started(launcher, environment, WORKERS) as workers:
+    with (
+        ForkedWorkers() as launcher,
+        started(launcher, environment, WORKERS) as workers,
+    ):
         kills = _killed(world, plan, workers, say)
         while not _all_ended(world, plan) and time.monotonic() < began_at + MAX_SECONDS:
             time.sleep(10 * POLL_SECONDS)

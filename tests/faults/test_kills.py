@@ -17,7 +17,7 @@ from service.ledger.scale import check_scale
 from service.videos.operations import Videos
 from tests.doubles.service_harness import order
 from tests.faults.library.proxy import Proxy
-from tests.stack.processes import Processes
+from tests.stack.forked_workers import ForkedWorkers
 from tests.stack.proxied_stack import SETTLE_SECONDS, ProxiedStack, until
 
 pytestmark = pytest.mark.sample
@@ -58,7 +58,7 @@ def record(stack: ProxiedStack) -> None:
 def stack(client: Any, table_name: str) -> Iterator[ProxiedStack]:
     url = client.meta.endpoint_url
     with (
-        Processes() as launcher,
+        ForkedWorkers() as launcher,
         SimulatorServer(SimulatorSettings(port=0, video_seconds=0.2)) as simulators,
         Proxy(url) as table,
         Proxy(f"{simulators.url}/kling") as kling,

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 
-from tests.stack.processes import Processes, RunningProcess
+from tests.stack.forked_workers import ForkedWorkers
+from tests.stack.launcher import Killable
 
 
 class Workers:
     """Worker processes that can be killed and are started again."""
 
-    def __init__(self, launcher: Processes, environment: dict[str, str]) -> None:
+    def __init__(self, launcher: ForkedWorkers, environment: dict[str, str]) -> None:
         self._launcher = launcher
         self._environment = environment
-        self.running: list[RunningProcess] = []
+        self.running: list[Killable] = []
 
     def start(self) -> None:
         self.running.append(self._launcher.launch("worker", self._environment))
@@ -25,7 +26,7 @@ class Workers:
 
 
 @contextmanager
-def started(launcher: Processes, environment: dict[str, str], count: int) -> Iterator[Workers]:
+def started(launcher: ForkedWorkers, environment: dict[str, str], count: int) -> Iterator[Workers]:
     workers = Workers(launcher, environment)
     try:
         for _ in range(count):

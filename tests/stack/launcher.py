@@ -18,6 +18,13 @@ class Replaceable(Protocol):
         `CLEAN` or a description."""
 
 
+class Killable(Replaceable, Protocol):
+    """One that can also be killed."""
+
+    def kill(self) -> None:
+        """`kill -9` of all that runs of it."""
+
+
 class Launcher(Protocol):
     """Between `__enter__` and `__exit__`, after which nothing runs that it has launched."""
 

@@ -11,16 +11,17 @@ from typing import Self
 from devstack.child import Child, Program
 from devstack.groups import signal_group
 from devstack.watchdog import Watchdog
+from tests.stack.launcher import Killable
 
-LOG_LINES = 400
-_ABANDONED_SECONDS = 1.0
+_LOG_LINES = 400
+ABANDONED_SECONDS = 1.0
 _COMMANDS = {
     "web": (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py"),
     "worker": (sys.executable, "-m", "service.worker"),
     "relay": (sys.executable, "-m", "service.relay"),
 }
 # The platform's stop time-out: then it kills.
-_STOP_SECONDS = {"web": 60.0, "worker": 45.0, "relay": 60.0}
+STOP_SECONDS = {"web": 60.0, "worker": 45.0, "relay": 60.0}
 
 
 class Processes:
@@ -28,12 +29,8 @@ class Processes:
 
     kind = "processes"
 
-    def __init__(self, log_lines: int | None = LOG_LINES) -> None:
-        """Keeps so many lines of what they log; None: all of them."""
-        self._log_lines = log_lines
-
     def __enter__(self) -> Self:
-        self._lines: deque[str] = deque(maxlen=self._log_lines)
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._folder = tempfile.TemporaryDirectory()
         self._watchdog = Watchdog()
         return self
@@ -42,20 +39,23 @@ class Processes:
         self._watchdog.close()
         self._folder.cleanup()
 
-    def launch(self, name: str, settings: Mapping[str, str]) -> "RunningProcess":
-        environment = {**os.environ, "TMPDIR": self._folder.name, **settings}
+    def launch(self, name: str, settings: Mapping[str, str]) -> Killable:
+        environment = self._environment(settings)
         child = Child(
-            Program(name, _COMMANDS[name], environment, _STOP_SECONDS[name]), self._lines.append
+            Program(name, _COMMANDS[name], environment, STOP_SECONDS[name]), self._lines.append
         )
-        self._watchdog.add(child.pid, _ABANDONED_SECONDS)
+        self._watchdog.add(child.pid, ABANDONED_SECONDS)
         return RunningProcess(child, self._watchdog)
+
+    def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+        return {**os.environ, "TMPDIR": self._folder.name, **settings}
 
     def log(self) -> tuple[str, ...]:
         return tuple(self._lines)
 
 
 class RunningProcess:
-    """A `Replaceable` that can also be killed."""
+    """A `Killable`."""
 
     def __init__(self, child: Child, watchdog: Watchdog) -> None:
         self._child = child

@@ -17,8 +17,9 @@ from service.storage.settings import StorageSettings
 from service.worker import background
 from tests.doubles.raw_client import RawClient
 from tests.faults.library.proxy import Proxy
+from tests.stack.forked_workers import ForkedWorkers
+from tests.stack.launcher import Killable
 from tests.stack.live_stack import IMAGE
-from tests.stack.processes import Processes, RunningProcess
 from tests.stack.stack_settings import CLIENT_ID
 from tests.stack.times import SHORT_TIMES
 
@@ -32,7 +33,7 @@ class ProxiedStack:
 
     def __init__(
         self,
-        launcher: Processes,
+        launcher: ForkedWorkers,
         table: Proxy,
         kling: Proxy,
         simulators: str,
@@ -68,17 +69,17 @@ class ProxiedStack:
         self.parts: Parts = build(load_settings(undisturbed), "test")
 
     @contextmanager
-    def web(self) -> Iterator[RunningProcess]:
+    def web(self) -> Iterator[Killable]:
         with self._process("web") as web:
             until(self.responds, UP_SECONDS, "the web process came up")
             yield web
 
-    def worker(self) -> AbstractContextManager[RunningProcess]:
+    def worker(self) -> AbstractContextManager[Killable]:
         return self._process("worker")
 
     @contextmanager
-    def _process(self, name: str) -> Iterator[RunningProcess]:
-        """A real process in a group of its own, killed when the block ends."""
+    def _process(self, name: str) -> Iterator[Killable]:
+        """A real process, killed when the block ends."""
         process = self._launcher.launch(name, self.environment)
         try:
             yield process
