@@ -31,6 +31,7 @@ from tests.simulation.lagging_index import (
 
 INDEXES = ("GSI1", "GSI2")
 MAX_ITEM_BYTES = 400 * 1024
+MAX_KEY_BYTES = {"PK": 2048, "SK": 1024}
 MAX_TRANSACTED = 100
 _WRITE_WORDS = {
     "TableName",
@@ -294,11 +295,18 @@ def _changed(item: Attributes, update: Change, words: Words) -> Attributes:
     return after
 
 
+def is_too_long(key: ItemKey) -> bool:
+    """Whether no item can have that key."""
+    limits = zip(key, MAX_KEY_BYTES.values(), strict=True)
+    return any(len(text.encode()) > limit for text, limit in limits)
+
+
 def _check_item(item: Attributes) -> None:
     for index in INDEXES:
-        for name in (f"{index}PK", f"{index}SK"):
-            if name in item and not item[name].get("S"):
-                raise InvalidRequest("an index key is not a string, or empty")
+        for kind, limit in MAX_KEY_BYTES.items():
+            key = item.get(f"{index}{kind}", {"S": "none"}).get("S")
+            if not key or len(key.encode()) > limit:
+                raise InvalidRequest("an index key is not a string, or empty, or too long")
     if len(item) > 40 and len(repr(item)) > MAX_ITEM_BYTES:
         raise InvalidRequest("item size has exceeded the maximum allowed size")
 

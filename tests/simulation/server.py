@@ -12,6 +12,7 @@ from tests.simulation.memory import (
     MemoryTable,
     Rejected,
     cancelled,
+    is_too_long,
 )
 
 Request = Mapping[str, Any]
@@ -85,9 +86,11 @@ class Server:
         if not request.keys() <= {"TransactItems", "ClientRequestToken"}:
             raise NotUnderstood(str(sorted(request)))
         parts = [next(iter(part.items())) for part in request["TransactItems"]]
-        keys = [_key(part["Item" if kind == "Put" else "Key"]) for kind, part in parts]
+        keys = [_named(part["Item" if kind == "Put" else "Key"]) for kind, part in parts]
         if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_TRANSACTED:
             raise Rejected("ValidationException")
+        if any(map(is_too_long, keys)):
+            raise cancelled(["ValidationError" if is_too_long(key) else "None" for key in keys])
         if any(key in self._locked for key in keys):
             raise cancelled(
                 ["TransactionConflict" if key in self._locked else "None" for key in keys]
@@ -145,6 +148,13 @@ class Server:
 
 
 def _key(attributes: Mapping[str, Any]) -> ItemKey:
+    key = _named(attributes)
+    if is_too_long(key):
+        raise Rejected("ValidationException")
+    return key
+
+
+def _named(attributes: Mapping[str, Any]) -> ItemKey:
     try:
         return attributes["PK"]["S"], attributes["SK"]["S"]
     except KeyError:

@@ -3,7 +3,7 @@ responses and refusals."""
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -15,13 +15,13 @@ from service.storage.dynamodb import connect
 from service.storage.keys import Key
 from service.storage.outcomes import HttpResponse
 from service.storage.table import Cancelled, ConditionFailed, MalformedRequest, Table
-from service.storage.writes import ABSENT, Delete, Put, Update, When, Write
+from service.storage.writes import ABSENT, REPLACE, Delete, Put, Update, When, Write
 from tests.doubles.memory_client import memory_client
 from tests.doubles.raw_client import RawClient
 from tests.faults.enumeration.tables import MemoryBehind
 from tests.faults.library.wire import Reply, operation_of
 from tests.simulation.expressions import InvalidRequest, NotUnderstood, condition
-from tests.simulation.memory import MemoryTable
+from tests.simulation.memory import MAX_KEY_BYTES, MemoryTable
 from tests.simulation.server import Server, outcome_of
 
 _PARTITIONS = ("USER#ann", "USER#bob")
@@ -203,6 +203,26 @@ def test_a_page_says_where_it_ended_exactly_as_dynamodb_local_does(
     both.transact(writes)
     for limit in range(1, 7):
         assert len(both.query("USER#ann", "JOB#", limit=limit).items) == min(limit, 5)
+
+
+@pytest.mark.parametrize("index", ["", "GSI1", "GSI2"])
+@pytest.mark.parametrize(("kind", "limit"), MAX_KEY_BYTES.items())
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_keys_are_as_long_as_dynamodb_local_allows(
+    client: Any, table_name: str, index: str, kind: str, limit: int, beyond: int
+) -> None:
+    both = both_tables(client, table_name)
+    keys = {"PK": "USER#ann", "SK": "JOB#1", "GSI1PK": "a", "GSI1SK": "b"}
+    keys |= {"GSI2PK": "c", "GSI2SK": "d", index + kind: "é" * (limit // 2) + "e" * beyond}
+    key = Key(keys.pop("PK"), keys.pop("SK"))
+    put, is_refused = Put(key, keys, REPLACE), pytest.raises((MalformedRequest, Cancelled))
+    with is_refused if beyond else nullcontext():
+        both.transact([put, Delete(Key("USER#bob", "JOB#1"), REPLACE)])
+    is_refused = pytest.raises(MalformedRequest)
+    with is_refused if beyond else nullcontext():
+        both.write(put)
+    with is_refused if beyond and not index else nullcontext():
+        both.get(key)
 
 
 def test_a_lagging_index_shows_what_was_and_then_what_is() -> None:
