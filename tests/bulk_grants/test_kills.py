@@ -15,5 +15,5 @@ pytestmark = pytest.mark.sample
 def test_workers_killed_amid_a_bulk_grant_grant_each_user_once(
     client: Any, table_name: str, *, everyone: bool
 ) -> None:
-    plan = Plan(users=150, kills=2, seed=1, everyone=everyone)
+    plan = Plan(users=80, kills=2, seed=1, everyone=everyone)
     assert run(client, table_name, plan).faults(plan) == []
