@@ -8,7 +8,7 @@ the API of the service. Updates support what a new image changes; all others are
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation import responses as cloudformation_responses
 from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core.common_models import CloudFormationModel
+from moto.core.responses import ActionResult
 
 from tests.infrastructure.render import REGION
 from tests.infrastructure.shapes import fitted
@@ -80,6 +81,19 @@ def _tagged(loader: Any, tag: str, node: Any) -> Any:
     )
 
 
+def _protecting() -> AbstractContextManager[Any]:
+    """Protects a stack, or no longer; moto keeps the flag and has no call for it."""
+
+    def protected(responses: Any) -> ActionResult:
+        given = responses._get_param
+        stack = responses.cloudformation_backend.get_stack(given("StackName"))
+        stack.enable_termination_protection = bool(given("EnableTerminationProtection"))
+        return ActionResult({"StackId": stack.stack_id})
+
+    service = cloudformation_responses.CloudFormationResponse
+    return patch.object(service, "update_termination_protection", protected, create=True)
+
+
 @contextmanager
 def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> Iterator[None]:
     """Runs moto within the block, with these types created and changed by `makers` and
@@ -124,6 +138,7 @@ def extended(makers: Mapping[str, Maker], changers: Mapping[str, Changer]) -> It
                 cloudformation_models.CloudFormationBackend, "execute_change_set", executed
             )
         )
+        changed.enter_context(_protecting())
         for module in (cloudformation_models, cloudformation_responses):
             changed.enter_context(patch.object(module, "yaml_tag_constructor", _tagged))
         yield

@@ -35,7 +35,7 @@ _FIRST, _SECOND, _BROKEN = "1" * 40, "2" * 40, "3" * 40
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 # The image is not built, the test names the commit, and the balancer's name resolves to this
-# machine. `aws` and `curl` are real.
+# machine. `aws` and `curl` are real, and the calls of `aws` are noted.
 _STAND_INS = {
     "docker": """
 case "$1" in
@@ -52,6 +52,10 @@ esac
 """,
     "git": """
 case " $* " in *" rev-parse "*) echo "$COMMIT" ;; esac
+""",
+    "aws": """
+printf '%s\\n' "$*" >>{calls}
+exec {aws} "$@"
 """,
     "curl": """
 exec {curl} --connect-to "::127.0.0.1:$WEB_PORT" "$@"
@@ -120,6 +124,22 @@ class Account:
             if "LogicalResourceId" in body
         }
 
+    def calls(self, word: str) -> list[str]:
+        """What the release scripts called of AWS with this word, in order."""
+        made = (Path(self.programs) / "calls").read_text(encoding="utf-8").splitlines()
+        return [call for call in made if word in call]
+
+    def boundaries(self) -> dict[str, str]:
+        """The boundary of each role that is not a service's own, by its name; empty for none."""
+        iam = self.client("iam")
+        listed = iam.list_roles(MaxItems=1000)["Roles"]
+        names = [role["RoleName"] for role in listed if "/aws-service-role/" not in role["Arn"]]
+        roles = [iam.get_role(RoleName=name)["Role"] for name in names]
+        return {
+            role["RoleName"]: role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+            for role in roles
+        }
+
     def images(self, stage: str) -> set[str]:
         """The images of all task definitions of a stage."""
         found, ecs = set(), self.client("ecs")
@@ -155,9 +175,12 @@ def releasing(account: Account, tmp_path: Path) -> Account:
     """The same account, with stand-ins for docker, git and curl."""
     curl = shutil.which("curl")
     assert curl, "the release needs curl"
+    paths = {"{curl}": curl, "{aws}": tool("aws"), "{calls}": str(tmp_path / "calls")}
     for name, text in _STAND_INS.items():
         script = tmp_path / name
-        script.write_text("#!/bin/bash\nset -eu\n" + text.replace("{curl}", curl))
+        for word, path in paths.items():
+            text = text.replace(word, path)
+        script.write_text("#!/bin/bash\nset -eu\n" + text)
         script.chmod(0o755)
     return Account(account.url, account.given, str(tmp_path))
 
@@ -218,8 +241,8 @@ def _kinds(stack: Stack) -> dict[str, str]:
 def test_a_release_is_deployed_replaced_rolled_back_when_broken_and_on_demand(
     releasing: Account, stack: LiveStack
 ) -> None:
-    """`make deploy`, `make rollback` and `make status` as they are; behind the balancer's name is
-    the service itself."""
+    """`make account`, `make deploy`, `make rollback` and `make status` as they are; behind the
+    balancer's name is the service itself."""
     port = str(urlsplit(stack.url).port)
 
     def release(
@@ -237,6 +260,8 @@ def test_a_release_is_deployed_replaced_rolled_back_when_broken_and_on_demand(
     def deployed(done: subprocess.CompletedProcess[str], status: str) -> dict[str, str]:
         assert done.returncode == 0, done.stdout + done.stderr
         return releasing.described("farebox-dev", status)
+
+    made, administered = _account_made(releasing)
 
     first = deployed(release("deploy", _FIRST), "CREATE_COMPLETE")
     assert releasing.images("dev") == {first["ImageUri"]}
@@ -260,3 +285,26 @@ def test_a_release_is_deployed_replaced_rolled_back_when_broken_and_on_demand(
     assert releasing.images("dev") == {first["ImageUri"]}
     status = release("status")
     assert (status.returncode, first["ImageUri"] in status.stdout) == (0, True), status.stderr
+    _acted_as_the_stack_role_and_within_the_boundary(releasing, made, administered)
+
+
+def _account_made(releasing: Account) -> tuple[dict[str, str], set[str]]:
+    """The outputs of the account's stack, and the roles that are there before any stage."""
+    releasing.run("release/account", "Repository=example/farebox", "MonthlyBudgetDollars=0")
+    stacks = releasing.client("cloudformation").describe_stacks(StackName="farebox-account")
+    assert stacks["Stacks"][0]["EnableTerminationProtection"]
+    made = releasing.described("farebox-account", "CREATE_COMPLETE")
+    return made, set(releasing.boundaries())
+
+
+def _acted_as_the_stack_role_and_within_the_boundary(
+    releasing: Account, made: dict[str, str], administered: set[str]
+) -> None:
+    role = f" --role-arn {made['devStackRole']}"
+    of_the_account, *changes = releasing.calls("create-change-set")
+    assert role not in of_the_account
+    assert len(changes) > 10, "a check and three stacks, several times"
+    assert all(role in change for change in changes)
+    boundaries = releasing.boundaries()
+    of_the_stage = {boundaries[name] for name in set(boundaries) - administered}
+    assert of_the_stage == {made["PermissionsBoundary"]}
