@@ -155,7 +155,7 @@ class _Response:
 
 @dataclass(frozen=True)
 class Handled:
-    """What came of one event."""
+    """What came of one event. `returned` is what was raised, if something was."""
 
     returned: Any
     seconds: float
@@ -163,8 +163,12 @@ class Handled:
 
 
 def handled(code: str, world: World, event: Any = EVENT) -> Handled:
-    """Lets the code handle one event in a fresh process. Raises what the code raises."""
+    """Lets the code handle one event in a fresh process. Raises what the code raises when it is
+    loaded."""
     handler = world.loaded(code)
     began = world.now
-    returned = handler(json.loads(json.dumps(event)))
+    try:
+        returned = handler(json.loads(json.dumps(event)))
+    except Exception as error:
+        returned = error
     return Handled(returned, world.now - began, tuple(world.printed))
