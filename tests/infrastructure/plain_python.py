@@ -28,8 +28,9 @@ def _kept() -> Path:
 
 # Without installed packages (-S), of which the scripts use none: to search for them takes most of
 # the time in which Python starts. What three of the scripts print follows from their own text,
-# their arguments (of a file its name and content, of a template those of its parts) and their
-# input: it is printed once for each, and then copied. What fails is not kept.
+# their arguments (of a file its name and content, of a template also those of its parts and of the
+# parameters next to it) and their input: it is printed once for each, and then copied. What fails
+# is not kept.
 _COMMAND = """#!/bin/bash
 case ${{1##*/}} in
     join.py | parameters.py | rules.py) type sha256sum >/dev/null || exec {python} -S "$@" ;;
@@ -39,6 +40,7 @@ files=() sums= input=
 for word; do
     if [ -f "$word" ]; then files+=("$word"); fi
     case $word in *.yaml) [ -f "$word" ] || files+=("${{word%.yaml}}"/*.yaml) ;; esac
+    if [ -f "${{word%.yaml}}.json" ]; then files+=("${{word%.yaml}}.json"); fi
 done
 while read -r sum name; do sums+="$sum ${{name##*/}} "; done < <(sha256sum "${{files[@]}}")
 if [ "${{1##*/}}" = parameters.py ]; then

@@ -13,7 +13,7 @@ from devstack.groups import signal_group
 from devstack.watchdog import Watchdog
 from tests.stack.launcher import Killable
 
-_LOG_LINES = 400
+LOG_LINES = 400
 ABANDONED_SECONDS = 1.0
 _COMMANDS = {
     "web": (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py"),
@@ -30,7 +30,7 @@ class Processes:
     kind = "processes"
 
     def __enter__(self) -> Self:
-        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._folder = tempfile.TemporaryDirectory()
         self._watchdog = Watchdog()
         return self
