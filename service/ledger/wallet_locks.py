@@ -15,11 +15,10 @@ WAIT_LIMIT_SECONDS = 30.0
 
 
 class WalletLocks:
-    """At most `max_waiting` threads wait for one stripe, each at most `wait_limit_seconds`
-    (None: the usual time)."""
+    """At most `max_waiting` threads wait for one stripe, each at most `wait_limit_seconds`."""
 
-    def __init__(self, max_waiting: int, wait_limit_seconds: float | None = None) -> None:
-        self._wait_limit_seconds = wait_limit_seconds or WAIT_LIMIT_SECONDS
+    def __init__(self, max_waiting: int, wait_limit_seconds: float = WAIT_LIMIT_SECONDS) -> None:
+        self._wait_limit_seconds = wait_limit_seconds
         self._gates = [FifoGate(1, max_waiting) for _ in range(STRIPES)]
 
     @contextmanager

@@ -37,7 +37,7 @@ def race(
 ) -> Callable[..., tuple[LiveStack, list[str]]]:
     """A stack, and the addresses of its web servers."""
     monkeypatch.setattr("service.storage.table.CALL_WAIT_SECONDS", CALL_WAIT_SECONDS)
-    monkeypatch.setattr("service.ledger.wallet_locks.WAIT_LIMIT_SECONDS", LOCK_WAIT_SECONDS)
+    monkeypatch.setattr("service.ledger.feature.WAIT_LIMIT_SECONDS", LOCK_WAIT_SECONDS)
 
     def begin(processes: int, **settings: Any) -> tuple[LiveStack, list[str]]:
         stack = start(clock=SystemClock(), simulator=SIMULATOR, **TIMES, **settings)

@@ -22,8 +22,8 @@ _POLL_SECONDS = 0.01
 def main() -> int:
     """Until its input ends."""
     for line in sys.stdin:
-        order = json.loads(line)
-        found = _waited(order) if isinstance(order, int) else _forked(order)
+        request = json.loads(line)
+        found = _waited(request) if isinstance(request, int) else _forked(request)
         sys.stdout.write(f"{found}\n")
         sys.stdout.flush()
     return 0
