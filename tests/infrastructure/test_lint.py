@@ -1,14 +1,18 @@
 """Every linter passes, and reports a file with a fault."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.infrastructure.deployments import ROOT
 from tests.infrastructure.lint import cfn_lint_command, checkov_command, findings, linters, scripts
 from tests.infrastructure.tools import tool
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
+# checkov takes this many letters and slashes in a row for an AWS secret access key.
+SECRET_LETTERS = 40
 BUCKET = """
 Resources:
   Bucket:
@@ -65,6 +69,13 @@ def test_every_linter_reports_each_faulty_file(name: str, tmp_path: Path) -> Non
     found = findings(command(*(tmp_path / file for file in texts)))
     assert found
     assert [file for file in texts if len(texts) > 1 and file not in found] == []
+
+
+def test_no_name_of_a_file_is_long_enough_to_be_taken_for_a_secret() -> None:
+    command = linters()["checkov"]()
+    names = [after for part, after in pairwise(command) if part == "-f"]
+    assert len(names) > len(list((ROOT / "cloudformation").glob("*.yaml")))
+    assert [name for name in names if len(name) >= SECRET_LETTERS] == []
 
 
 def test_every_script_of_the_release_is_linted() -> None:

@@ -214,5 +214,7 @@ def _output(command: Sequence[str]) -> str:
     """What a linter reports; empty when it finds nothing, or there is none."""
     if not command:
         return ""
-    run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    run = subprocess.run(
+        command, capture_output=True, text=True, timeout=600, cwd=ROOT, check=False
+    )
     return (run.stdout + run.stderr or "failed") if run.returncode else ""
