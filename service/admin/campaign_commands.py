@@ -16,7 +16,7 @@ from rich.table import Table
 
 from service.admin.client import AdminClient, Reply
 from service.admin.commands import Credits, Request, calls_api, changes, print_table, shown
-from service.core.amounts import credits_number
+from service.core.amounts import credits_number, credits_text, parse_credits
 from service.core.clock import SystemClock
 from service.core.console import print_message, print_result, stop_on_signal
 
@@ -143,10 +143,13 @@ def _so_far(bulk: Any) -> dict[str, Any]:
 
 
 def _print_progress(bulk: Any) -> None:
-    verb = "would be granted" if bulk["dryRun"] else "granted"
+    users, verb, granted = bulk["grantedUsers"], "granted", bulk["grantedCredits"]
+    if bulk["dryRun"]:
+        verb = "would be granted"
+        granted = credits_text(users * parse_credits(str(bulk["credits"])))
     print_result(
-        f"{bulk['bulkId']} is {bulk['status']}: {bulk['grantedUsers']} users {verb} it, "
-        f"{bulk['failedUsers']} failed, {bulk['grantedCredits']:g} credits in all"
+        f"{bulk['bulkId']} is {bulk['status']}: {users} users {verb} it, "
+        f"{bulk['failedUsers']} failed, {granted} credits in all"
     )
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from service.admin.client import (
@@ -31,6 +32,7 @@ from service.outbound.trust import public_roots
 from service.storage.secrets import SecretsManager
 
 _WIDTH_OF_FILES = 160
+_MAX_WIDTH = 10_000
 _APPROVAL_COLUMNS = (
     *("approvalId", "status", "userId", "amount", "requestedBy", "expiresAt", "reason"),
 )
@@ -191,7 +193,7 @@ def _print_actions(data: Any) -> None:
         details = ", ".join(f"{name}={text}" for name, text in action["details"].items())
         table.add_row(
             *(str(action[name]) for name in _ACTION_COLUMNS[:3]),
-            "" if action["amount"] is None else f"{action['amount']:g}",
+            "" if action["amount"] is None else str(action["amount"]),
             action["operatorId"],
             action["reason"],
             details,
@@ -207,8 +209,15 @@ def _print_approvals(data: Any) -> None:
 
 
 def print_table(table: Table) -> None:
+    """Prints every word whole, beyond the width of the terminal if it must: an id that is cut
+    short cannot be copied into the next command. Only cells with blanks are broken into lines."""
+    for column in table.columns:
+        column.no_wrap = not any(" " in str(cell) for cell in column.cells)
     width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-    Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
+    console = Console(file=sys.stdout, width=width, markup=False, highlight=False)
+    unbounded = console.options.update(max_width=_MAX_WIDTH)
+    console.width = max(console.width, Measurement.get(console, unbounded, table).minimum)
+    console.print(table)
 
 
 def user_path(user_id: str, rest: str = "") -> str:

@@ -1,17 +1,14 @@
 """Operator commands for erasures. They call the operators' API, so that every action is
 recorded."""
 
-import sys
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from service.admin.client import AdminClient
-from service.admin.commands import Request, calls_api, changes, shown, user_path
+from service.admin.commands import Request, calls_api, changes, print_table, shown, user_path
 
-_WIDTH_OF_FILES = 160
 _COLUMNS = ("userId", "requestedAt", "requestedBy", "done", "held up")
 
 
@@ -43,8 +40,7 @@ def _print_erasures(data: Any) -> None:
         held_up = ", ".join(f"{step}: {why}" for step, why in sorted(each["heldUp"].items()))
         of_all = f"{done} of {len(each['steps'])}"
         table.add_row(each["userId"], each["requestedAt"], each["requestedBy"], of_all, held_up)
-    console = Console(file=sys.stdout)
-    console.print(table, width=None if console.is_terminal else _WIDTH_OF_FILES)
+    print_table(table)
 
 
 ERASURE_COMMANDS = (erase_account, erasures)

@@ -10,9 +10,11 @@ from service.admin.client import AdminClient
 from service.admin.commands import Request, calls_api, changes, print_table, shown, user_path
 
 _COLUMNS = (
-    *("paymentId", "grantedAt", "reference", "granted", "clawedBack", "paidCents", "currency"),
-    *("refundedCents", "disputedCents", "movedCents", "creditedCents", "unfundedCents", "warned"),
+    *("paymentId", "grantedAt", "reference", "granted", "paidCents", "currency"),
+    *("clawedBack", "refundedCents", "disputedCents", "movedCents"),
+    *("creditedCents", "unfundedCents", "warned"),
 )
+_ALWAYS = _COLUMNS[:6]
 
 
 def _purchase(payment_id: str, rest: str = "") -> str:
@@ -20,10 +22,12 @@ def _purchase(payment_id: str, rest: str = "") -> str:
     return f"{path}/{rest}" if rest else path
 
 
-def _print_purchases(purchases: list[Any]) -> None:
-    table = Table(*_COLUMNS)
+def print_purchases(purchases: list[Any]) -> None:
+    """Leaves out what is zero in all of them: most money never comes back."""
+    columns = [name for name in _COLUMNS if name in _ALWAYS or any(p[name] for p in purchases)]
+    table = Table(*columns)
     for each in purchases:
-        table.add_row(*(str(each[name]) for name in _COLUMNS))
+        table.add_row(*(str(each[name]) for name in columns))
     print_table(table)
 
 
@@ -35,7 +39,7 @@ def _print_purchases(purchases: list[Any]) -> None:
 @calls_api
 def purchases(client: AdminClient, as_json: bool, user_id: str) -> int:
     reply = client.get(user_path(user_id, "purchases"))
-    return shown(reply, as_json, lambda data: _print_purchases(data["purchases"]))
+    return shown(reply, as_json, lambda data: print_purchases(data["purchases"]))
 
 
 @click.command(
@@ -46,7 +50,7 @@ def purchases(client: AdminClient, as_json: bool, user_id: str) -> int:
 @calls_api
 def purchase(client: AdminClient, as_json: bool, payment_id: str) -> int:
     reply = client.get(_purchase(payment_id))
-    return shown(reply, as_json, lambda data: _print_purchases([data]))
+    return shown(reply, as_json, lambda data: print_purchases([data]))
 
 
 @click.command(

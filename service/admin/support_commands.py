@@ -2,18 +2,16 @@
 operators' API, so that every action is recorded."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from service.admin.client import AdminClient
-from service.admin.commands import Request, calls_api, changes, shown, user_path
+from service.admin.commands import Request, calls_api, changes, print_table, shown, user_path
 from service.admin.lookup import LookupKey
 from service.admin.timeline import Event, Timeline
 from service.core.amounts import credits_number, credits_text
@@ -22,7 +20,6 @@ from service.core.console import print_message, print_result
 from service.feature import Parts
 from service.ledger.entities import UserNotFound
 
-_WIDTH_OF_FILES = 160
 EVENTS = 50
 EVENTS_A_PAGE = 100
 
@@ -164,10 +161,10 @@ def _print_users(data: Any) -> None:
     table = Table("userId", "email", "status", "available", "held", "created")
     for found in data["users"]:
         wallet = found["wallet"]
-        amounts = (f"{wallet['available']:g}", f"{wallet['held']:g}")
+        amounts = (str(wallet["available"]), str(wallet["held"]))
         who = (found["userId"], found["email"] or "", wallet["status"])
         table.add_row(*who, *amounts, wallet["createdAt"])
-    _print(table)
+    print_table(table)
 
 
 def _print_user(data: Any) -> None:
@@ -181,12 +178,7 @@ def _print_user(data: Any) -> None:
         what = (job["operation"], job["status"], job["failure"] or "")
         jobs.add_row(job["jobId"], job["createdAt"], *what)
     for table in (devices, jobs):
-        _print(table)
-
-
-def _print(table: Table) -> None:
-    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-    Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
+        print_table(table)
 
 
 SUPPORT_COMMANDS = (timeline, search, user, resolve_job, release_job, release_device)

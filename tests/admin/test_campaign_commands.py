@@ -130,12 +130,14 @@ def test_a_bulk_grant_for_a_list_is_followed_to_its_end(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_dry_run_for_all_users_says_whom_it_would_reach(farebox: Any, handout: Handout) -> None:
+def test_a_dry_run_for_all_users_says_whom_it_would_reach_and_what_it_would_cost(
+    farebox: Any, handout: Handout
+) -> None:
     handout.users(["ann", "bob"])
     words = ("bulk-grant", "Sorry", "2", "--all-users", "--budget", "10", "--dry-run", *REASON)
     code, out, _ = farebox(*words)
     assert code == 0
-    assert "2 users would be granted it, 0 failed, 0 credits in all" in last(out)
+    assert "2 users would be granted it, 0 failed, 4 credits in all" in last(out)
     assert handout.credits("ann") == 3
 
 

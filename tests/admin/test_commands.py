@@ -60,6 +60,14 @@ def test_credits_are_added_and_taken(
     assert messages.startswith("INSUFFICIENT_CREDITS: This takes 8 and 7 are available. (request ")
 
 
+def test_amounts_are_printed_to_the_thousandth(farebox: Any) -> None:
+    for amount in ("876.543", "900.001"):
+        assert farebox("grant", "ann", amount, *REASON)[0] == 0
+    assert "1778.544" in farebox("user", "ann")[1]
+    assert farebox("take", "ann", "1000", *REASON)[0] == 0
+    assert "876.543" in farebox("actions", "ann")[1]
+
+
 def test_every_command_reaches_its_route(farebox: Any, world: ServiceHarness) -> None:
     assert farebox("grant", "ann", "5", *REASON, "--expires", "2099-01-31T12:00:00Z")[0] == 0
     lot = world.wallet().lots[-1].lot_id
