@@ -11,7 +11,7 @@ import click
 from service.core.console import print_message, print_result, stop_on_signal
 from service.feature import Parts
 from service.finance.csv_files import printed_lines, write_files
-from service.finance.documents import document_of, sum_rows
+from service.finance.documents import MISSING, document_of, ranges_of, sum_rows
 from service.finance.entities import FinanceStopped, Month, Report
 from service.finance.operations import Finance
 
@@ -83,6 +83,18 @@ def _show(report: Report, as_json: bool) -> None:
         print_result(json.dumps(document))
         return
     for part, figure, currency, value in sum_rows(document):
-        print_result(f"{part:20} {figure:32} {currency:4} {value}")
-    verdict = "everything matches" if report.matches else "DOES NOT MATCH"
-    print_result(f"{report.month}: {len(report.lines)} transactions, {verdict}")
+        if part != MISSING:
+            print_result(f"{part:20} {figure:32} {currency:4} {value}")
+    for days in ranges_of(report.missing):
+        print_result(f"{MISSING:20} {days}")
+    print_result(f"{report.month}: {len(report.lines)} transactions, {_verdict(report)}")
+
+
+def _verdict(report: Report) -> str:
+    if report.matches:
+        return "everything matches"
+    count = len(report.differences)
+    found = f"DIFFERENCES: {count}" if count else "all match"
+    if not report.missing:
+        return found
+    return f"{found}; DAYS NOT CLOSED: {len(report.missing)}, so the credits are too low"

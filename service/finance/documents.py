@@ -7,11 +7,13 @@ from typing import Any
 
 from service.core.amounts import Amount, credits_number
 from service.core.clock import iso
+from service.core.days import Day, day_before
 from service.finance.entities import Credits, Difference, Line, Money, Report
 from service.finance.money import margins_of
 from service.ledger.lots import LotKind
 
 MAX_DIFFERENCES = 200
+MISSING = "missing"
 Cell = str | int
 LINE_COLUMNS = (
     *("transactionId", "createdAt", "category", "amountCents", "feeCents", "netCents", "currency"),
@@ -36,7 +38,7 @@ def document_of(report: Report) -> dict[str, Any]:
         ],
         "providerCostMicros": dict(report.costs),
         "marginMicros": dict(margins_of(report.money, report.costs)),
-        "missing": [day.isoformat() for day in report.missing],
+        MISSING: [day.isoformat() for day in report.missing],
         "transactions": len(report.lines),
         "differenceCount": len(report.differences),
         "differences": [_difference(each) for each in report.differences[:MAX_DIFFERENCES]],
@@ -77,10 +79,21 @@ def sum_rows(document: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
         yield "other", each["category"], each["currency"], each["netCents"]
     for part in ("providerCostMicros", "marginMicros"):
         yield from ((part, part, currency, micros) for currency, micros in document[part].items())
-    yield from (("missing", day, "", "") for day in document["missing"])
+    yield from ((MISSING, day, "", "") for day in document[MISSING])
     for each in document["differences"]:
         sides = f"Stripe: {each['atStripe'] or '-'}; here: {each['here'] or '-'}"
         yield "difference", each["mismatch"], each["paymentId"], sides
+
+
+def ranges_of(days: Iterable[Day]) -> list[str]:
+    """Days in sequence, each run of them as one text: a month without closed days is one line."""
+    runs: list[list[Day]] = []
+    for day in days:
+        if runs and day_before(day, 1) == runs[-1][-1]:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
 
 
 def _credit_rows(found: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:

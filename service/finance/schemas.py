@@ -8,6 +8,7 @@ from service.finance.entities import Mismatch, Month
 from service.web.schemas import StrictSchema, credits_field
 
 _USD = "usd"
+_MICROS = "By currency, in millionths: 1,000,000 is one dollar, not one cent."
 
 
 class _MonthField(fields.String):
@@ -139,8 +140,8 @@ class FinanceSchema(StrictSchema):
         required=True,
         metadata={"description": "What else moved the balance, such as payouts."},
     )
-    costs = _micros("providerCostMicros", "What providers bill, in millionths of the unit.")
-    margins = _micros("marginMicros", "Net money less those costs, in millionths of the unit.")
+    costs = _micros("providerCostMicros", f"What providers bill. {_MICROS}")
+    margins = _micros("marginMicros", f"Net money less those costs. {_MICROS}")
     missing = fields.List(
         fields.String(), required=True, metadata={"description": "Days that no audit has closed."}
     )

@@ -12,7 +12,7 @@ from service.billing import keys
 from service.core.days import Day
 from service.finance import keys as finance_keys
 from service.finance.commands import finance
-from service.finance.documents import MAX_DIFFERENCES, document_of
+from service.finance.documents import MAX_DIFFERENCES, document_of, ranges_of
 from service.finance.entities import Difference, Mismatch, Money, Month, Report
 from service.finance.money import margins_of, micros_of
 from service.finance.operations import Finance
@@ -200,6 +200,29 @@ def test_the_command_exits_1_and_names_what_differs(
     out = capsys.readouterr().out
     assert payment_id in out
     assert "paid at Stripe, nothing granted" in out
+    assert out.splitlines()[-1].endswith("transactions, DIFFERENCES: 1")
+
+
+def test_a_month_that_only_waits_for_an_audit_is_not_said_to_differ(
+    world: RandomMonth, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(world, "--month", "2026-12") == 1
+    *_, days, verdict = capsys.readouterr().out.splitlines()
+    assert days.split(maxsplit=1) == ["missing", "2026-12-01 to 2026-12-31"]
+    assert verdict.endswith("all match; DAYS NOT CLOSED: 31, so the credits are too low")
+
+
+def test_missing_days_are_printed_as_ranges() -> None:
+    days = [Day(2026, 11, 1), Day(2026, 11, 30), Day(2026, 12, 1), Day(2026, 12, 3)]
+    assert ranges_of(days) == ["2026-11-01", "2026-11-30 to 2026-12-01", "2026-12-03"]
+
+
+def test_a_month_begins_with_the_credits_that_the_one_before_has_left(made: RandomMonth) -> None:
+    before, month = made.report(BEFORE).credits, made.report(MONTH).credits
+    assert sum(before.liability.values()) > 0
+    came = month.paid_for + month.granted_free + month.restored + month.adjusted
+    went = month.spent + month.expired + month.clawed_back
+    assert sum(before.liability.values()) + came - went == sum(month.liability.values())
 
 
 def test_a_damaged_purchase_stops_the_report(
