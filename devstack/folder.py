@@ -15,7 +15,8 @@ _KEY_BYTES = 32
 _BUSY = (
     "The stack of this checkout is already running; stop it first (Ctrl-C in its terminal), "
     "or start another clone on other ports: "
-    "PORT=8081 SIMULATOR_PORT=8091 DYNAMODB_PORT=8001 make run"
+    "PORT=8081 SIMULATOR_PORT=8091 DYNAMODB_PORT=8001 LIVE_PORT=8086 SIMULATOR_SOCKET_PORT=8096 "
+    "make run"
 )
 _RUNNING = "The stack of this checkout is running; stop it first (Ctrl-C in its terminal)."
 

@@ -78,11 +78,15 @@ class Control:
             )
         except FaultError as error:
             raise ControlError(str(error), self._faults.known) from None
-        return self.faults()
+        return self._armed()
 
     def disarm(self) -> Response:
         self._faults.reset()
-        return self.faults()
+        return self._armed()
+
+    def _armed(self) -> Response:
+        """Without all that is known, or a shell would show nothing else."""
+        return json_response({"faults": self._faults.listed()})
 
     def journal(self) -> Response:
         entries = self._journal.listed(request.args.get("service"), request.args.get("operation"))

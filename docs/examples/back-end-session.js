@@ -9,8 +9,9 @@ export function fareboxBackEnd({ url, serverKey }) {
   return {
     /**
      * A session for a user of yours. `user` is `{ id, email, emailVerified }`: the id is your own
-     * and names no person; leave the address out unless you have one. Returns what the browser may
-     * have: `{ accessToken, expiresIn }`.
+     * and names no person; leave the address out unless you have one. One that you have verified
+     * brings the welcome credits, and needs a key with the scope `verified_emails`. Returns what
+     * the browser may have: `{ accessToken, expiresIn }`. Throws an error with `code` and `details`.
      */
     async sessionFor(user, { origins, creditLimit, scopes }) {
       const response = await fetch(`${url}/auth/sessions`, {
@@ -26,7 +27,9 @@ export function fareboxBackEnd({ url, serverKey }) {
         signal: AbortSignal.timeout(10_000),
       });
       const body = await response.json();
-      if (!response.ok) throw Object.assign(new Error(body.error), { code: body.code });
+      if (!response.ok) {
+        throw Object.assign(new Error(body.error), { code: body.code, details: body.details });
+      }
       const { accessToken, expiresIn } = body.data;
       return { accessToken, expiresIn };
     },

@@ -204,6 +204,14 @@ def test_a_switch_that_does_not_exist_is_400_and_arms_nothing(
     assert shared.call("GET", "/__faults").json()["faults"] == []
 
 
+def test_arming_and_disarming_show_what_is_armed_and_no_more(stack: Stack) -> None:
+    body = {"service": "kling", "operation": "create", "fault": "reset"}
+    armed = stack.call("POST", "/__faults", json=body).json()
+    assert [each["fault"] for each in armed.pop("faults")] == ["reset"]
+    assert armed == {}
+    assert stack.call("DELETE", "/__faults").json() == {"faults": []}
+
+
 def test_a_refusal_names_what_is_known(shared: Stack) -> None:
     known = shared.call("POST", "/__faults", json={"service": "nobody"}).json()["known"]
     assert set(known) == {
