@@ -20,7 +20,8 @@ from service.web.body import read_body
 from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
 
-_REFUSED = (403, 429)
+# 402 below /v1, where OpenAI's clients read it.
+_REFUSED = (402, 403, 429)
 
 
 def alerts_blueprint(low_balance: LowBalance) -> Blueprint:

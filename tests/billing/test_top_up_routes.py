@@ -13,8 +13,11 @@ from tests.billing.test_top_ups import TopUpWorld
 MINTED = Minted("key_1", frozenset(), has_ceiling=True)
 
 
+@pytest.mark.parametrize("status", [402, 403], ids=["an address of OpenAI's", "any other"])
 @pytest.mark.parametrize("minted", [None, MINTED], ids=["own session", "minted session"])
-def test_only_a_request_of_the_user_s_own_has_credits_bought(minted: Minted | None) -> None:
+def test_only_a_request_of_the_user_s_own_has_credits_bought(
+    minted: Minted | None, status: int
+) -> None:
     world = TopUpWorld()
     world.enable(threshold=2000)
     world.top_ups.run("ann")
@@ -25,7 +28,7 @@ def test_only_a_request_of_the_user_s_own_has_credits_bought(minted: Minted | No
     def refuse() -> Response:
         g.principal = Principal("us", "ann", minted=minted)
         g.error_code = InsufficientCredits.code
-        return Response(status=403)
+        return Response(status=status)
 
     app.test_client().get("/refused")
     due_at = world.clock.now() if minted is None else None

@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from flask import Flask, Response, g
 
 from service.core.amounts import SCALE
 from service.core.metrics import NoMetrics
+from service.core.principal import Principal
 from service.ledger.entities import InsufficientCredits
 from service.notifications.refusals import REPEATED_REFUSALS, Refusals
+from service.notifications.routes import report_refusals
 from tests.doubles.memory_client import memory_client
 from tests.doubles.meter import Meter
 from tests.doubles.raw_client import RawClient
@@ -63,6 +66,23 @@ def test_lack_of_credits_is_reported_once_a_day_to_who_wants_to_know(
     refused.refused("ann", CODE)
     world.settle()
     assert world.receivers.types == ["credits.insufficient"] * 2
+
+
+@pytest.mark.parametrize("status", [402, 403], ids=["an address of OpenAI's", "any other"])
+def test_a_refused_request_is_reported_whatever_address_it_had(
+    world: NotifyingHarness, status: int
+) -> None:
+    world.low_balance.set("ann", SCALE)
+    app = Flask(__name__)
+    report_refusals(app, refusals(world))
+
+    @app.get("/refused")
+    def refuse() -> Response:
+        g.principal, g.error_code = Principal("us", "ann"), CODE
+        return Response(status=status)
+
+    app.test_client().get("/refused")
+    assert len(world.items_of("OUTBOX#")) == 1
 
 
 def test_another_refusal_is_no_lack_of_credits(world: NotifyingHarness) -> None:
