@@ -3,14 +3,21 @@
 In a file of its own because it alone moves credits: claims and grant are one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from service.core.keyring import Pepper
 from service.entitlements import keys, store
 from service.entitlements.entities import Trial, TrialOutcome
-from service.ledger.grants import Grant, GrantSource, grant_key, grant_of, grant_proposal
+from service.ledger.grants import (
+    Grant,
+    GrantSource,
+    grant_key,
+    grant_of,
+    grant_proposal,
+    record_from,
+)
 from service.ledger.lots import LotKind
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.storage.keys import Key
@@ -82,7 +89,13 @@ class _Attempt:
         return self.trial.ends_at > now
 
     def was_committed(self, snapshot: Snapshot) -> bool:
-        return grant_of(snapshot, self.grant) is not None
+        """Whether the subscription's trial was granted, whatever its plan brought then. Raises
+        `GrantConflict` where it was another user's."""
+        item = snapshot.item(grant_key(self.grant))
+        if item is None:
+            return False
+        as_made = replace(self.grant, amount=record_from(item).grant.amount)
+        return grant_of(snapshot, as_made) is not None
 
     def propose(self, snapshot: Snapshot, now: int) -> Proposal | None:
         """Nothing for a trial that was granted, is over, or whose person or card is known."""

@@ -11,6 +11,7 @@ from service.core.keyring import Pepper
 from service.entitlements import keys
 from service.entitlements.entities import Trial, TrialOutcome
 from service.entitlements.trials import Trials
+from service.ledger.entities import GrantConflict
 from service.ledger.lots import LotKind
 from service.users.entities import digests
 from tests.doubles.service_harness import ServiceHarness
@@ -55,6 +56,19 @@ def test_the_same_trial_again_grants_nothing(world: ServiceHarness, trials: Tria
     assert trials.grant(trial(world)) is TrialOutcome.GRANTED
     before = world.items()
     assert trials.grant(trial(world)) is TrialOutcome.GRANTED
+    assert world.items() == before
+
+
+def test_a_trial_whose_plan_has_changed_since_keeps_what_it_was_granted(
+    world: ServiceHarness, trials: Trials
+) -> None:
+    """Its user has chosen another plan, or the plan brings another amount from a release on: each
+    event of the subscription leads here again until the trial is over."""
+    trials.grant(trial(world))
+    before = world.items()
+    assert trials.grant(trial(world, amount=9 * SCALE)) is TrialOutcome.GRANTED
+    with pytest.raises(GrantConflict):
+        trials.grant(trial(world, "bob", subscription_id="sub_ann", amount=9 * SCALE))
     assert world.items() == before
 
 
