@@ -46,11 +46,19 @@ RETURN = "return"
 
 def welcome(wallet: Wallet | None, user_id: str, amount: Amount, now: int) -> Movement:
     """Opens a wallet with its first credits. One that was closed is opened again, with none: one
-    welcome per person. One that was frozen before it is frozen again."""
+    welcome per person. One that was frozen before it is frozen again, and no token of a session of
+    before it is accepted again."""
     if wallet is None:
         fresh = Wallet(user_id=user_id, created_at=now, updated_at=now)
         return grant(fresh, LotKind.FREE, amount, None, WELCOME, now, EntryKind.INITIAL)
-    opened = replace(wallet, status=WalletStatus.OPEN, returns_frozen=False)
+    # The closing is the last change of a closed wallet (`check_account`).
+    valid_from = max(wallet.sessions_valid_from, wallet.updated_at + 1)
+    opened = replace(
+        wallet,
+        status=WalletStatus.OPEN,
+        returns_frozen=False,
+        sessions_valid_from=valid_from,
+    )
     returned = grant(opened, LotKind.FREE, 0, None, RETURN, now, EntryKind.INITIAL)
     if not wallet.returns_frozen:
         return returned

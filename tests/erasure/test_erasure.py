@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.core.account_gate import AccountGate
 from service.core.amounts import SCALE
 from service.core.erasure import ErasurePhase, ErasureStep, StepOutcome
 from service.core.principal import Principal, SignInMethod
@@ -17,6 +18,7 @@ from service.feature import Feature
 from service.jobs.entities import JobStatus
 from service.ledger.entities import (
     AccessTokenRevoked,
+    AccountClosed,
     AccountClosing,
     EntryKind,
     UserNotFound,
@@ -227,6 +229,29 @@ def test_who_returns_has_the_same_wallet_and_no_second_welcome(world: ServiceHar
     erased(world)
     assert (world.wallet().status, world.count()) == (WalletStatus.CLOSED, 0)
     assert world.audit().violations == ()
+
+
+def test_no_access_token_of_before_serves_whoever_returns(world: ServiceHarness) -> None:
+    """An erasure ends every session: a token that someone else holds must not come to life again
+    with the account. One of a session that was opened since is the owner's."""
+    lived(world)
+    erased(world)
+    closed_at, gate = world.wallet().updated_at, world.parts.get(AccountGate)
+    before, since = session_token(closed_at), session_token(closed_at + 1)
+    with pytest.raises(AccountClosed):
+        gate.check(before)
+    world.clock.advance(1)
+    world.users.sign_up(order("ann").principal, world.users.digests("other phone"))
+    with pytest.raises(AccessTokenRevoked):
+        gate.check(before)
+    gate.check(since)
+    assert world.audit().violations == ()
+
+
+def session_token(issued_at: int) -> Principal:
+    issuer, session_id = "https://accounts.google.com", "ses_01kb7r3v6q8f2x0m4n5p6q7r8s"
+    method = SignInMethod.SESSION
+    return Principal(issuer, "ann", method=method, session_id=session_id, issued_at=issued_at)
 
 
 def test_claims_outlive_the_account(world: ServiceHarness) -> None:

@@ -384,5 +384,6 @@ def _stored(item: Item) -> Item:
 
 
 def _provable(wallet: Wallet) -> Wallet:
-    """What one moment of a replay says: status and its marks follow from all entries."""
-    return replace(wallet, status=WalletStatus.OPEN, returns_frozen=False)
+    """What one moment of a replay says: status and its marks follow from all entries, and from when
+    on tokens are accepted from none."""
+    return replace(wallet, status=WalletStatus.OPEN, returns_frozen=False, sessions_valid_from=0)

@@ -26,7 +26,6 @@ from service.ledger.entities import (
 )
 from service.ledger.operations import Ledger
 from service.providers.base import TaskStatus
-from service.sessions.ceilings import SessionEnded
 from service.sessions.entities import SessionEnd
 from service.sessions.minting import Minting
 from service.sessions.operations import Sessions
@@ -218,5 +217,5 @@ def test_an_erasure_leaves_nothing_personal_and_no_session(world: ServiceHarness
     with pytest.raises(InsufficientCredits):
         submit(world, minted(world))
     assert world.wallet(ANN).status is WalletStatus.OPEN
-    with pytest.raises(SessionEnded):
+    with pytest.raises(AccessTokenRevoked):
         submit(world, who)
