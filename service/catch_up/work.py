@@ -32,6 +32,8 @@ from service.catch_up.stored import COUNTERS, CatchUpResults, CatchUpVerdict
 from service.catch_up.words import Library
 from service.core.amounts import Amount
 from service.core.principal import Principal
+from service.core.scopes import SessionScope
+from service.identity.entities import ScopeMissing
 from service.jobs.entities import Job, JobNotFound, ProviderCost
 from service.jobs.work import Charge, Estimate, Facts, RequestForm, Verdict, estimate_by, price_of
 from service.ledger.movements import too_few
@@ -60,11 +62,14 @@ def catch_up_form(library: Library, lengths: Lengths) -> RequestForm:
     """The body of the route."""
 
     def read(principal: Principal, fields: Mapping[str, Any]) -> CatchUpBody:
-        """Raises `BroadcastUnnamed` and `WordsNamedTwice`."""
+        """Raises `BroadcastUnnamed`, `WordsNamedTwice`, and `ScopeMissing` where the session may
+        not read the transcript: its summary shows what was said."""
         channel, video_id = fields["channel"], fields["video_id"]
         if bool(channel) == bool(video_id):
             raise BroadcastUnnamed
         since, transcript_id = fields["since"], fields["transcript_id"] or ""
+        if transcript_id and not principal.may(SessionScope.READ_JOBS):
+            raise ScopeMissing(SessionScope.READ_JOBS)
         words = library.words(principal.subject, transcript_id, since)
         body = CatchUpBody((channel or "").lower(), video_id or "", since, transcript_id, words)
         if not fields["upload_id"]:

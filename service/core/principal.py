@@ -70,6 +70,11 @@ class Principal:
     hosted_domain: str | None = field(default=None, compare=False, repr=False)
     groups: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
+    def may(self, scope: str | None) -> bool:
+        """Whether that scope of minted sessions (None: nothing that any of them may do) is the
+        principal's. Whoever is not bound by one may do all that users may."""
+        return self.minted is None or scope in self.scopes
+
 
 class OperatorMethod(StrEnum):
     """How an operator was authenticated."""

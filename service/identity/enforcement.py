@@ -171,10 +171,10 @@ def _user_or_back_end(rule: str, declared: Endpoint, gate: Gate) -> Principal:
 def _check_minted(principal: Principal, declared: Endpoint, gate: Gate) -> None:
     """A request without `Origin` comes from no page of another origin: browsers add it to all of
     those."""
+    if not principal.may(declared.scope):
+        raise ScopeMissing(declared.scope)
     if principal.minted is None:
         return
-    if declared.scope is None or declared.scope not in principal.scopes:
-        raise ScopeMissing(declared.scope)
     origin = request.headers.get("Origin")
     if origin is not None and origin not in principal.minted.origins:
         raise OriginNotAllowed

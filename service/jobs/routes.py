@@ -155,14 +155,17 @@ def _add_cancel(
             operation_id="cancelJob",
             scope=SessionScope.CREATE_JOBS,
             description="Ends a job that is being worked on, where its provider can be stopped: "
-            "what was delivered until then is charged, and nothing else. Again without effect.",
+            "what was delivered until then is charged, and nothing else. Again without effect. "
+            "What is stored apart from the job, such as a text, is returned to whoever may read "
+            "jobs.",
             response=cancelled_schema(job_fields),
             errors=(JobNotFound, *_UNREADABLE),
         )
     )
     def cancel_job(principal: Principal, job_id: str) -> Response:
         cancelled = jobs.cancel(principal.subject, job_id)
-        shown = whole_job_body(cancelled.job, operations)
+        body = whole_job_body if principal.may(SessionScope.READ_JOBS) else job_body
+        shown = body(cancelled.job, operations)
         return success({"cancellation": cancelled.outcome.value, "job": shown})
 
 
