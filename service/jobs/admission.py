@@ -19,7 +19,7 @@ from service.jobs.entities import MAX_PAYLOAD_BYTES, Job, JobRequest, Times
 from service.jobs.holds import Held, Holds, key_of, related_to
 from service.jobs.implicit_keys import found_by, implicit_key_of
 from service.jobs.settlement import Settlement
-from service.jobs.work import AnyWork, Estimate, Facts, Operations, Quote
+from service.jobs.work import AnyWork, Estimate, Facts, Operations, Quote, fitted_within
 from service.ledger.details import OPERATION
 from service.ledger.entities import (
     IdempotencyKeyReused,
@@ -160,10 +160,9 @@ class Admission:
         call, wallet = self._operations.call(request.operation), basis.snapshot.wallet
         if call is None or wallet is None:
             return basis
-        left = self._holds.left(request.actor, basis.snapshot)
+        ceiling = self._holds.ceiling(request.actor, basis.snapshot)
         spendable = wallet.spendable(self._clock.now(), request.operation)
-        affordable = spendable if left is None else min(spendable, left)
-        body = call.fitted(request.body, affordable)
+        body = fitted_within(call, request.body, spendable, ceiling)
         estimate, payload = _terms(call, body)
         seconds = self._operations.limit_seconds(call, body) + call.grace_seconds
         times = self._times.of_call(seconds)
@@ -181,19 +180,19 @@ class Admission:
         snapshot, now = self._holds.read_limits(principal), self._clock.now()
         wallet = snapshot.wallet
         check_wallet(wallet, principal)
-        left = self._holds.left(principal, snapshot)
+        ceiling = self._holds.ceiling(principal, snapshot)
         if wallet is None or not is_open(wallet):
             return Quote(operation, estimate, 0, is_sufficient=False, registered=False)
         spendable = wallet.spendable(now, operation)
-        available = spendable if left is None else min(spendable, left)
         is_sufficient = _can_hold(wallet, operation, estimate.amount, now)
-        is_sufficient &= left is None or estimate.amount <= left
+        is_sufficient &= ceiling is None or estimate.amount <= ceiling.left
         return Quote(
             operation,
             estimate,
-            available,
+            spendable,
             is_sufficient,
             registered=True,
+            ceiling=ceiling,
             excluded_until=excluded_until(wallet, operation, now),
         )
 

@@ -26,6 +26,7 @@ from service.ledger.lots import joined, pack_allocation
 from service.ledger.movements import hold, too_few
 from service.ledger.operations import ConditionalWrite, Ledger, Proposal, Snapshot
 from service.sessions import ceilings
+from service.sessions.ceilings import Ceiling
 from service.storage.codec import Item
 from service.storage.keys import Key
 from service.storage.writes import Update, When
@@ -70,11 +71,12 @@ class Extensions:
         """Holds more for a job that is exactly as it was read, by what its user can spend now.
         Returns the job as stored; what it holds counts from then on.
 
-        Raises `InsufficientCredits` for less than is useful, `DailyLimitReached` where only the
-        limit of the day leaves less, `LossLimitReached`, `SubscriptionRequired`, what `hold`
-        raises, `SessionEnded`, `HouseLimitReached`, `JobDamaged`, `StaleRead` for a job that has
-        ended or was extended elsewhere, and what `Ledger.move` raises. After `OutcomeUnknown` the
-        stored job says whether it was extended."""
+        Raises `InsufficientCredits` for less than is useful, `DailyLimitReached` or
+        `SessionCeilingReached` where only the limit of the day or the session's ceiling leaves
+        less, `LossLimitReached`, `SubscriptionRequired`, what `hold` raises, `SessionEnded`,
+        `HouseLimitReached`, `JobDamaged`, `StaleRead` for a job that has ended or was extended
+        elsewhere, and what `Ledger.move` raises. After `OutcomeUnknown` the stored job says whether
+        it was extended."""
         if not store.is_sealed(job, self._mac_key):
             raise JobDamaged
         for _ in range(MAX_ROUNDS - 1):
@@ -156,23 +158,40 @@ class ExtensionTerms:
 
     def fitted(self, fit: Fit, snapshot: Snapshot, now: int) -> "ExtensionTerms":
         """With the extension that is affordable. Raises what `affordable` and `fit` raise, and
-        `DailyLimitReached` where it is the day's limit alone that leaves too little."""
+        `DailyLimitReached` or `SessionCeilingReached` where it is the day's limit or the session's
+        ceiling alone that leaves too little."""
         try:
             return replace(self, extension=fit(self.affordable(snapshot, now)))
         except InsufficientCredits:
             wallet = self._wallet(snapshot)
-            wanted = fit(self._owned(snapshot, now))
+            wanted = self._fitted_by_ceiling(fit, snapshot, now)
             limits = limits_in(snapshot, self.permission, self.limits)
             check_day(wallet, wanted.amount, max(now, wallet.updated_at), limits)
             raise
 
+    def _fitted_by_ceiling(self, fit: Fit, snapshot: Snapshot, now: int) -> Extension:
+        """Whatever the day's limit is. Raises `SessionCeilingReached` where the wallet has enough,
+        and what `fit` raises."""
+        try:
+            return fit(self._owned(snapshot, now))
+        except InsufficientCredits:
+            wanted = fit(self._spendable(snapshot, now))
+            for each in self._ceilings(snapshot):
+                ceilings.with_held(each, wanted.amount)
+            raise
+
     def _owned(self, snapshot: Snapshot, now: int) -> Amount:
         """What wallet and ceiling leave, whatever the day's limit is."""
+        spendable = self._spendable(snapshot, now)
+        return min([spendable, *(each.left for each in self._ceilings(snapshot))])
+
+    def _spendable(self, snapshot: Snapshot, now: int) -> Amount:
         wallet = self._wallet(snapshot)
-        amounts = [wallet.spendable(max(now, wallet.updated_at), self.job.operation)]
-        for key in self._ceiling_keys:
-            amounts.append(ceilings.bound_by(snapshot.item(key), self.mac_key).left)
-        return min(amounts)
+        return wallet.spendable(max(now, wallet.updated_at), self.job.operation)
+
+    def _ceilings(self, snapshot: Snapshot) -> list[Ceiling]:
+        """That of the job's session, if it has one. Raises `SessionEnded`."""
+        return [ceilings.bound_by(snapshot.item(key), self.mac_key) for key in self._ceiling_keys]
 
     def propose(self, snapshot: Snapshot, now: int) -> Proposal:
         wallet, job = self._wallet(snapshot), self.job
@@ -234,10 +253,9 @@ class ExtensionTerms:
 
     def _ceiling_writes(self, snapshot: Snapshot) -> list[ConditionalWrite]:
         """What is added counts against the session's ceiling as what was held at first."""
-        found = [ceilings.bound_by(snapshot.item(key), self.mac_key) for key in self._ceiling_keys]
         return [
             ConditionalWrite(ceilings.used_write(each, ceilings.with_held(each, self.amount)))
-            for each in found
+            for each in self._ceilings(snapshot)
         ]
 
 

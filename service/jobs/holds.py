@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from service.core.amounts import Amount
 from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.principal import Principal
@@ -21,7 +20,7 @@ from service.ledger.limits import UserLimits, check_alone, check_limits, day_of,
 from service.ledger.movements import hold
 from service.ledger.operations import ConditionalWrite, Ledger, Moved, Proposal, Snapshot
 from service.sessions import ceilings
-from service.sessions.ceilings import ceiling_key
+from service.sessions.ceilings import Ceiling, ceiling_key
 from service.storage.keys import Key
 from service.users.entities import Digests, has_item, is_open, with_device
 
@@ -111,9 +110,8 @@ class Holds:
         """Whether the session's ceiling leaves room, as it was read: before anybody is signed up
         for a request that the hold would refuse. Raises `SessionEnded` or
         `SessionCeilingReached`."""
-        key = ceiling_key(request.actor)
-        if key is not None:
-            bound = ceilings.bound_by(snapshot.item(key), self._mac_key)
+        bound = self.ceiling(request.actor, snapshot)
+        if bound is not None:
             ceilings.with_held(bound, estimate.amount)
 
     def read_limits(self, principal: Principal) -> Snapshot:
@@ -122,11 +120,10 @@ class Holds:
         key = ceiling_key(principal)
         return self._ledger.read_snapshot(principal.subject, (key,) if key else ())
 
-    def left(self, principal: Principal, snapshot: Snapshot) -> Amount | None:
-        """What is left to the principal's session; None: all that the user has. Raises
-        `SessionEnded`."""
+    def ceiling(self, principal: Principal, snapshot: Snapshot) -> Ceiling | None:
+        """The ceiling of the principal's session; None where it has none. Raises `SessionEnded`."""
         key = ceiling_key(principal)
-        return None if key is None else ceilings.bound_by(snapshot.item(key), self._mac_key).left
+        return None if key is None else ceilings.bound_by(snapshot.item(key), self._mac_key)
 
     def _charge(self, terms: "HoldTerms", snapshot: Snapshot) -> Charge | None:
         """The house's part for what would be held; none for what is going to be refused."""

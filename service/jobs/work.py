@@ -11,6 +11,7 @@ from service.core.amounts import Amount
 from service.core.errors import FareboxError, NotFound
 from service.core.principal import Principal
 from service.jobs.entities import Job, ProviderCost
+from service.ledger.entities import InsufficientCredits
 from service.providers.base import (
     CallbackEvent,
     Created,
@@ -18,6 +19,7 @@ from service.providers.base import (
     Task,
     TaskLookup,
 )
+from service.sessions.ceilings import Ceiling, with_held
 from service.storage.codec import Value
 
 Facts = Mapping[str, Value]
@@ -47,15 +49,22 @@ class Estimate:
 @dataclass(frozen=True)
 class Quote:
     """The most that a request can cost, what its user can spend, and whether that is enough to
-    submit it. `registered`: the user has an account already; `excluded_until`: what
-    they have in flight keeps it from being submitted until then (epoch milliseconds)."""
+    submit it. `ceiling` is that of the session, if it has one; `registered`: the user has an
+    account already; `excluded_until`: what they have in flight keeps it from being submitted until
+    then (epoch milliseconds)."""
 
     operation: str
     estimate: Estimate
-    available: Amount
+    spendable: Amount
     is_sufficient: bool
     registered: bool
+    ceiling: Ceiling | None = None
     excluded_until: int | None = None
+
+    @property
+    def available(self) -> Amount:
+        """What the user can spend in this session."""
+        return min(self.spendable, self.ceiling.left) if self.ceiling else self.spendable
 
     @property
     def affordable(self) -> Amount:
@@ -265,6 +274,19 @@ class Session(Call, Protocol):
 
 
 AnyWork = AsynchronousWork | Call
+
+
+def fitted_within(call: Call, body: Any, spendable: Amount, ceiling: Ceiling | None) -> Any:
+    """The request as `Call.fitted` makes it of what its user can spend and the ceiling of the
+    session leaves. Raises `SessionCeilingReached` where only the ceiling leaves too little, and
+    what `Call.fitted` raises."""
+    if ceiling is None or spendable <= ceiling.left:
+        return call.fitted(body, spendable)
+    try:
+        return call.fitted(body, ceiling.left)
+    except InsufficientCredits:
+        with_held(ceiling, call.estimate(call.fitted(body, spendable)).amount)
+        raise
 
 
 class Operations:

@@ -12,7 +12,7 @@ from service.core.errors import FareboxError
 from service.jobs.entities import Job, JobRequest, ProviderUnavailable
 from service.jobs.extensions import Extension
 from service.jobs.operations import Begun, Jobs
-from service.jobs.work import Quote, price_of
+from service.jobs.work import Quote, fitted_within, price_of
 from service.ledger.entities import GET_MORE, InsufficientCredits
 from service.ledger.limits import require_alone
 from service.live import store
@@ -87,13 +87,14 @@ class Live:
 
     def issue(self, new: NewSession) -> Issued:
         """A ticket for one session. Writes nothing, and holds nothing yet. Raises
-        `AlreadyLive` while the user has a block of time, `InsufficientCredits` where the balance
-        affords no session, and what `Jobs.quote` raises."""
+        `AlreadyLive` while the user has a block of time, `InsufficientCredits` or
+        `SessionCeilingReached` where the balance or the session's ceiling affords none, and what
+        `Jobs.quote` raises."""
         quote = self._jobs.quote(new.principal, LIVE_TRANSCRIPTION, new.body)
         require_alone(quote.excluded_until)
         seconds = self._slice_seconds
         if quote.registered:
-            self._work.fitted(new.body, quote.available)
+            fitted_within(self._work, new.body, quote.spendable, quote.ceiling)
             terms = self._work.terms()
             seconds = affordable_seconds(terms, 0, 0, self._slice_seconds, quote.available)
         ticket, expires_at = self._tickets.issue(new)

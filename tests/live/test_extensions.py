@@ -31,7 +31,7 @@ from service.live.entities import LiveBody, NewSession, OpenSession
 from service.live.operations import Live, Outcome
 from service.live.utterances import transcript_of_segments
 from service.providers.speech import SpeechProvider
-from service.sessions.ceilings import SessionEnded
+from service.sessions.ceilings import SessionCeilingReached, SessionEnded
 from service.storage.writes import Update, When
 from tests.doubles.service_harness import ServiceHarness, memory_world
 from tests.entitlements.test_entities import plan, subscription
@@ -218,7 +218,7 @@ def test_a_sessions_ceiling_counts_what_is_added_and_gets_back_what_is_not_spent
     session = opened(world, who)
     job, seconds = live(world).extend(session.job, session.seconds)
     assert (seconds, ceiling(world, who).used) == (60, 30)
-    with pytest.raises(InsufficientCredits):
+    with pytest.raises(SessionCeilingReached):
         live(world).extend(job, 180)
     finish(world, OpenSession(job, session.body, 180, 0.0), 60)
     assert ceiling(world, who).used == 10
