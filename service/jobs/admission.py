@@ -111,8 +111,13 @@ class Admission:
             estimate, payload = _terms(work, request.body)
             if permission is not None:
                 permission.check(snapshot.item(permission.key))
-            if self._operations.call(request.operation) is None:
+            call = self._operations.call(request.operation)
+            if call is None:
                 self._holds.check_ceiling(request, estimate, snapshot)
+            elif not is_open(snapshot.wallet):
+                # As above, but for what can be made to fit. Later its user's balance counts, too.
+                ceiling = self._holds.ceiling(request.actor, snapshot)
+                fitted_within(call, request.body, estimate.amount, ceiling)
             basis = HoldBasis(request.body, estimate, payload, earlier, snapshot, permission)
             with place():
                 placed, snapshot = self._placed(request, basis, proceed)

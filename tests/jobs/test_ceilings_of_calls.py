@@ -34,7 +34,8 @@ def world() -> ServiceHarness:
 
 
 def text(who: Principal, max_tokens: int = 100) -> NewText:
-    return replace(new_text(max_tokens=max_tokens), principal=who)
+    new = new_text(max_tokens=max_tokens, device=f"phone of {who.subject}")
+    return replace(new, principal=who)
 
 
 def refused(
@@ -50,6 +51,13 @@ def refused(
 
 def test_a_text_that_only_the_ceiling_forbids_is_no_lack_of_credits(world: ServiceHarness) -> None:
     new, generate = text(minted(world, LITTLE)), world.parts.get(Text).generate
+    refusal = refused(world, lambda: generate(new), SessionCeilingReached)
+    assert refusal.details == {"limit": 0.001, "left": 0.001, "required": 0.002}
+
+
+def test_no_one_is_signed_up_for_a_call_that_the_ceiling_forbids(world: ServiceHarness) -> None:
+    new = text(minted(world, LITTLE, external_id="bob", email="bob@example.com"))
+    generate = world.parts.get(Text).generate
     refusal = refused(world, lambda: generate(new), SessionCeilingReached)
     assert refusal.details == {"limit": 0.001, "left": 0.001, "required": 0.002}
 

@@ -242,6 +242,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "None",
     ),
     mutant(
+        "caller-beyond-the-ceiling-is-signed-up",
+        "tests/jobs/test_ceilings_of_calls.py",
+        "jobs.admission:Admission.admitted",
+        "fitted_within(C, B, A, L)",
+        "None",
+    ),
+    mutant(
         "ceiling-of-an-extension-is-a-lack-of-credits",
         "tests/live/test_extensions.py",
         "jobs.extensions:ExtensionTerms._fitted_by_ceiling",
