@@ -153,7 +153,7 @@ def _client(
 
 def _show_performed(client: AdminClient, reply: Reply, as_json: bool) -> int:
     del client
-    return shown(reply, as_json, _print_performed)
+    return shown(reply, as_json, print_performed)
 
 
 def shown(reply: Reply, as_json: bool, show: Callable[[Any], None]) -> int:
@@ -168,16 +168,23 @@ def shown(reply: Reply, as_json: bool, show: Callable[[Any], None]) -> int:
     return 0 if reply.status == 200 else 1
 
 
-def _print_performed(data: Any) -> None:
+def print_performed(data: Any) -> None:
     action = data["action"]
     approval = data.get("approval")
     facts = {name: value for name, value in data.items() if name not in ("action", "approval")}
     if "price" in facts:
         facts["price"] = f"{price_text(facts['price'])} from {facts['price']['effectiveAt']}"
-    shown = ", ".join(f"{name} {value}" for name, value in facts.items())
+    shown = ", ".join(f"{name} {_in_a_line(value)}" for name, value in facts.items())
     if approval:
         shown = f"{approval['approvalId']} is {approval['status']} (see `farebox approvals`)"
     print_result(f"{action['action']} is action {action['number']} of the log: {shown or 'done'}")
+
+
+def _in_a_line(value: Any) -> str:
+    """Of an object, such as the purchase that was refunded, only what says anything."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return " ".join(f"{name}={each}" for name, each in value.items() if each)
 
 
 def price_text(price: Any) -> str:

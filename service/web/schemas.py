@@ -12,6 +12,8 @@ from service.core.ids import id_pattern
 from service.core.mailboxes import MAX_ADDRESS, InvalidAddress, address_of
 from service.core.placeholders import identifies_a_device
 
+# In place of the library's own words, wherever a field has none of its own.
+_SAID = {"required": "Is required.", "null": "Must not be null."}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # JSON Schema's patterns know no surrogates.
@@ -21,7 +23,7 @@ _DIGITS = re.compile("[0-9]{1,9}")
 
 
 class StrictSchema(Schema):
-    """Rejects unknown fields."""
+    """Rejects unknown fields, and has every field say in the same words that it is missing."""
 
     error_messages = {  # noqa: RUF012 - marshmallow reads it from the class
         "unknown": "Is not known.",
@@ -30,6 +32,14 @@ class StrictSchema(Schema):
 
     class Meta:
         unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        del field_name
+        usual = fields.Field.default_error_messages
+        field_obj.error_messages = {
+            key: _SAID.get(key, text) if text == usual.get(key) else text
+            for key, text in field_obj.error_messages.items()
+        }
 
 
 class EitherSchema(StrictSchema):

@@ -3,7 +3,7 @@
 import pytest
 from rich.table import Table
 
-from service.admin.commands import print_table
+from service.admin.commands import print_performed, print_table
 from service.admin.purchase_commands import print_purchases
 
 _PURCHASE = {
@@ -58,3 +58,14 @@ def test_a_list_of_purchases_names_no_sum_that_is_zero_in_all(
     assert "granted" in out
     assert "refundedCents" not in out
     assert all(str(_PURCHASE[name]) in out for name in ("paymentId", "reference", "grantedAt"))
+
+
+def test_a_refund_says_in_words_what_the_purchase_is_worth_then(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    action = {"action": "refund", "number": 1}
+    purchase = {"paymentId": "pi_1", "clawedBack": 116.926, "otherCents": {}, "warned": False}
+    print_performed({"action": action, "purchase": purchase, "refundId": "re_1"})
+    assert capsys.readouterr().out == (
+        "refund is action 1 of the log: purchase paymentId=pi_1 clawedBack=116.926, refundId re_1\n"
+    )

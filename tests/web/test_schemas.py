@@ -4,6 +4,7 @@ from marshmallow import ValidationError, fields, validate
 from service.web.schemas import (
     CreditsInput,
     EitherSchema,
+    Flag,
     IdInput,
     IntegerInput,
     StrictSchema,
@@ -59,6 +60,24 @@ def test_control_characters_are_refused(character: str) -> None:
 
 def test_joiners_and_unusual_spaces_are_text_like_any_other() -> None:
     assert SAMPLE.load({"theName": "a\u200db\u00a0c"})
+
+
+class Others(StrictSchema):
+    """Fields of the library's own, and ours without words of their own."""
+
+    words = fields.List(Text(max_length=3), required=True, data_key="theWords")
+    flag = Flag(required=True)
+    inner = fields.Nested(Inner, required=True)
+
+
+def test_every_field_says_in_the_same_words_that_it_is_missing_or_null() -> None:
+    names = ("theWords", "flag", "inner")
+    with pytest.raises(ValidationError) as missing:
+        Others().load({})
+    assert missing.value.messages == {name: ["Is required."] for name in names}
+    with pytest.raises(ValidationError) as null:
+        Others().load(dict.fromkeys(names))
+    assert null.value.messages == {name: ["Must not be null."] for name in names}
 
 
 def test_what_is_missing_null_or_unknown_is_named() -> None:
