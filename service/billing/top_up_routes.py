@@ -40,9 +40,10 @@ _PUT = (
     "Off by default. Switched on, the package is bought with the user's saved payment method when "
     "the balance falls below the threshold and when a request, but not one of a minted session, is "
     "refused for lack of credits: one purchase at a time, one in an hour, never beyond the monthly "
-    "cap, and not while the user owes credits or a payment is disputed. After three failures in a "
-    "row it switches itself off. Each failure is a `top_up.failed` webhook; with `actionRequired` "
-    "the bank wants its customer, who confirms the payment at `url` (`confirmation` of GET)."
+    "cap, and not while the user owes credits or a payment is disputed. Within an hour of a refund "
+    "a low balance alone buys nothing. After three failures in a row it switches itself off. Each "
+    "failure is a `top_up.failed` webhook; with `actionRequired` the bank wants its customer, who "
+    "confirms the payment at `url` (`confirmation` of GET)."
 )
 
 

@@ -4,6 +4,7 @@ In a file of its own because it begins payments without their buyer. A purchase 
 order before Stripe is called, under the order's id: whoever goes on with it repeats the same
 request. What is paid is granted as every payment is."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
@@ -24,6 +25,7 @@ from service.billing.order_entities import (
 )
 from service.billing.order_records import OrderRecords
 from service.billing.payments import Payments
+from service.billing.purchases import Purchase
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import PaymentIntent
 from service.billing.top_up_entities import (
@@ -48,7 +50,6 @@ from service.billing.top_up_entities import (
 from service.core.amounts import Amount, credits_number
 from service.core.clock import Clock
 from service.core.ids import Ids
-from service.ledger.entities import Wallet
 from service.ledger.low_balance import LowBalance
 from service.ledger.operations import Ledger
 from service.notifications.entities import EventType, event
@@ -202,7 +203,7 @@ class TopUps:
         """The purchase that has just been stored; None where there is none to begin."""
         now = self._clock.now()
         wallet = self._ledger.balance(top_up.user_id).wallet
-        if wallet is None or not is_needed(top_up, wallet, now) or self._has_trouble(wallet):
+        if wallet is None or not is_needed(top_up, wallet, now) or self._rests(top_up, now):
             self._rest(top_up)
             return None
         if now < top_up.next_at:
@@ -245,10 +246,12 @@ class TopUps:
         )
         return store.sealed_order(order, self._mac_key)
 
-    def _has_trouble(self, wallet: Wallet) -> bool:
-        """Whether a dispute or an early fraud warning stands against a payment of the user's."""
-        purchases = self._payments.of_user(wallet.user_id)
-        return any(each.disputed_cents or each.warned for each in purchases)
+    def _rests(self, top_up: TopUp, now: int) -> bool:
+        """Whether something speaks against charging the user, whatever the balance is. What has
+        just been refunded may be all that has lowered it: whoever got their money back is not
+        charged again before a request of theirs is refused."""
+        purchases = self._payments.of_user(top_up.user_id)
+        return _has_trouble(purchases) or (not top_up.wanted and _is_refunded(purchases, now))
 
     def _go_on(self, top_up: TopUp) -> None:
         order = self._records.read(top_up.user_id, top_up.order_id)
@@ -371,3 +374,14 @@ class TopUps:
         except ConditionFailed:
             return False
         return True
+
+
+def _has_trouble(purchases: Iterable[Purchase]) -> bool:
+    """Whether a dispute or an early fraud warning stands against one of them."""
+    return any(each.disputed_cents or each.warned for each in purchases)
+
+
+def _is_refunded(purchases: Iterable[Purchase], now: int) -> bool:
+    """Whether one that has been refunded was settled within the hour."""
+    since = now - COOL_DOWN_MILLISECONDS
+    return any(each.refunded_cents and each.updated_at > since for each in purchases)

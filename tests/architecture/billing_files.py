@@ -21,7 +21,8 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     ("billing", "top_up_store"): {"keys", "top_up_entities"},
     ("billing", "top_ups"): {
         *("accounts", "checkout_params", "confirmations", "customers", "entities", "keys"),
-        *("offers", "order_entities", "order_records", "payments", "store", "stripe_client"),
+        *("offers", "order_entities", "order_records", "payments", "purchases", "store"),
+        "stripe_client",
         *("stripe_objects", "top_up_entities", "top_up_store"),
     },
     ("billing", "top_up_sweeps"): {"due_items", "keys", "top_ups"},

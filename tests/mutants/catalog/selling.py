@@ -91,7 +91,14 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "top-up-during-a-dispute",
         TOP_UPS,
-        "billing.top_ups:TopUps._has_trouble",
+        "billing.top_ups:_has_trouble",
+        "any(E)",
+        "False",
+    ),
+    mutant(
+        "refund-charged-again",
+        "tests/billing/test_refunded_top_ups.py",
+        "billing.top_ups:_is_refunded",
         "any(E)",
         "False",
     ),
