@@ -33,7 +33,6 @@ _SLOW_FILES = (
     "tests/journeys/test_fuzz.py",
     "tests/infrastructure/test_release.py",
     "tests/torture/test_torture.py",
-    "tests/drain/test_drain.py",
     "tests/faults/test_enumeration.py",
     "tests/faults/test_kills.py",
     "tests/infrastructure/test_lint.py",
