@@ -181,10 +181,11 @@ def print_performed(data: Any) -> None:
 
 
 def _in_a_line(value: Any) -> str:
-    """Of an object, such as the purchase that was refunded, only what says anything."""
+    """Of an object, such as the purchase that was refunded, only what says anything in a line."""
     if not isinstance(value, Mapping):
         return str(value)
-    return " ".join(f"{name}={each}" for name, each in value.items() if each)
+    said = (item for item in value.items() if item[1] and not isinstance(item[1], list))
+    return " ".join(f"{name}={each}" for name, each in said)
 
 
 def price_text(price: Any) -> str:

@@ -64,7 +64,8 @@ def test_a_refund_says_in_words_what_the_purchase_is_worth_then(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     action = {"action": "refund", "number": 1}
-    purchase = {"paymentId": "pi_1", "clawedBack": 116.926, "otherCents": {}, "warned": False}
+    empty = {"otherCents": {}, "warned": False, "clearedWarnings": ["wrn_1"]}
+    purchase = {"paymentId": "pi_1", "clawedBack": 116.926, **empty}
     print_performed({"action": action, "purchase": purchase, "refundId": "re_1"})
     assert capsys.readouterr().out == (
         "refund is action 1 of the log: purchase paymentId=pi_1 clawedBack=116.926, refundId re_1\n"
