@@ -169,12 +169,13 @@ class NewSession:
 @dataclass(frozen=True)
 class OpenSession:
     """A session whose first slice is held: its job, and until when (monotonic seconds) audio may be
-    relayed by it. `seconds` is how long all that is held lasts."""
+    relayed by it. `seconds` is how long all that is held lasts, `caller` who began it."""
 
     job: Job
     body: LiveBody
     seconds: int
     until: float
+    caller: Principal
 
 
 FAILURES: Mapping[str, FailureText] = {

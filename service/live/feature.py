@@ -5,6 +5,8 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from service.catalog.operations import Catalog
+from service.core.account_gate import AccountGate
+from service.core.server_key_gate import ServerKeyGate
 from service.core.settings import CoreSettings, SettingsError
 from service.core.token_cipher import TokenCipher
 from service.feature import Core, Declaration, Feature, Parts
@@ -15,6 +17,7 @@ from service.jobs.work import Operations
 from service.live import keys
 from service.live.block_sales import BlockSales
 from service.live.blocks import LiveBlocks
+from service.live.callers import Callers
 from service.live.checks import segment_check
 from service.live.entities import STREAM_PATH
 from service.live.operations import Live
@@ -28,6 +31,7 @@ from service.live.work import LiveTranscribing
 from service.providers.assemblyai.settings import AssemblyAiSettings
 from service.providers.speech import SpeechProvider, SpeechTokens
 from service.results.operations import Results
+from service.sessions.operations import Sessions
 from service.transcription.deletions import Deletions
 from service.web.origins import Origin
 from service.web.settings import WebSettings
@@ -57,6 +61,7 @@ def build(core: Core, parts: Parts) -> Feature:
         parts.get(Jobs),
         work,
         Tickets(cipher, core.clock, core.ids, settings.live_ticket_seconds),
+        Callers(parts.get(AccountGate), parts.get(ServerKeyGate), parts.get(Sessions)),
         core.table,
         core.data_keys,
         core.clock,

@@ -9,6 +9,7 @@ import structlog
 from service.catalog.entities import LIVE_TRANSCRIPTION
 from service.core.clock import Clock
 from service.core.errors import FareboxError
+from service.core.principal import Principal
 from service.jobs.entities import Job, JobRequest, ProviderUnavailable
 from service.jobs.extensions import Extension
 from service.jobs.operations import Begun, Jobs
@@ -16,6 +17,7 @@ from service.jobs.work import Quote, fitted_within, price_of
 from service.ledger.entities import GET_MORE, InsufficientCredits
 from service.ledger.limits import require_alone
 from service.live import store
+from service.live.callers import Callers
 from service.live.entities import (
     FAILURES,
     LiveBody,
@@ -70,6 +72,7 @@ class Live:
         jobs: Jobs,
         work: LiveTranscribing,
         tickets: Tickets,
+        callers: Callers,
         table: Table,
         data_keys: DataKeys,
         clock: Clock,
@@ -80,6 +83,7 @@ class Live:
         self._jobs = jobs
         self._work = work
         self._tickets = tickets
+        self._callers = callers
         self._table = table
         self._data_keys = data_keys
         self._clock = clock
@@ -103,9 +107,10 @@ class Live:
     def open(self, ticket: str, origin: str | None = None) -> OpenSession:
         """Holds the first slice of the session that the ticket is for; the ticket is used up in the
         same transaction. `origin` is that of the page, if it is one. Raises `TicketInvalid`,
-        `TicketUsed`, and what `Jobs.begin` raises."""
+        `TicketUsed`, and what `Callers.check` and `Jobs.begin` raise."""
         began = self._clock.monotonic()
         ticket_id, new = self._tickets.open(ticket, origin)
+        self._callers.check(new.principal)
         request = JobRequest(
             actor=new.principal,
             operation=LIVE_TRANSCRIPTION,
@@ -121,21 +126,22 @@ class Live:
             raise TicketUsed
         body: LiveBody = begun.body
         seconds = body.slice_seconds
-        return OpenSession(begun.held.job, body, seconds, began + seconds)
+        return OpenSession(begun.held.job, body, seconds, began + seconds, new.principal)
 
     def user_of(self, ticket: str, origin: str | None = None) -> str:
         """Whose ticket it is. Raises `TicketInvalid`."""
         return self._tickets.open(ticket, origin)[1].principal.subject
 
-    def extend(self, job: Job, seconds: int) -> tuple[Job, int]:
+    def extend(self, job: Job, seconds: int, caller: Principal) -> tuple[Job, int]:
         """Holds another slice, or what the balance affords of one, for a session that holds
         `seconds`. Returns the job as stored and how many seconds came to it. A repeated call after
         a lost response finds what was stored.
 
-        Raises `InsufficientCredits`, and what `Jobs.extend` raises."""
+        Raises `InsufficientCredits`, and what `Callers.check` and `Jobs.extend` raise."""
         stored = self._jobs.read(job)
         if stored.is_open and stored.hard_at > job.hard_at:
             return stored, (stored.hard_at - job.hard_at) // 1000
+        self._callers.check(caller)
         terms = price_of(job).terms
         wanted = min(self._slice_seconds, max(1, self.max_seconds - seconds))
 

@@ -83,6 +83,7 @@ class Session:
         in_thread: InThread,
     ) -> None:
         self._job = opened.job
+        self._caller = opened.caller
         self._client = client
         self._stream = stream
         self._live = live
@@ -241,7 +242,7 @@ class Session:
         """What is held counts once it is stored. Without an outcome it is tried again until the end
         of what is held; refused, it is not."""
         try:
-            work = partial(self._live.extend, self._job, self._meter.seconds)
+            work = partial(self._live.extend, self._job, self._meter.seconds, self._caller)
             self._job, seconds = await self._in_thread(work)
         except (DailyLimitReached, LossLimitReached) as error:
             self._is_refused(error)

@@ -134,6 +134,11 @@ class Sessions:
         """The user's live sessions, newest first."""
         return self._live(user_id, self._clock.now())
 
+    def is_live(self, user_id: str, session_id: str) -> bool:
+        """Whether that is a session of the user which has not ended."""
+        session = self._read(user_id, session_id)
+        return session is not None and session.is_live(self._clock.now())
+
     def end(self, user_id: str, session_id: str, end: SessionEnd) -> bool:
         """Ends a session of the user: its tokens are refused from now on. The user's other sessions
         have to refresh their access tokens. False if it had ended before. Raises

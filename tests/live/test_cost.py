@@ -25,7 +25,7 @@ def test_a_transcribed_hour_is_thirty_slices_and_a_unit_for_each_segment() -> No
     meter = meter_of(world)
     session = opened(world)
     with meter.watch() as extended:
-        job, _ = live(world).extend(session.job, session.seconds)
+        job, _ = live(world).extend(session.job, session.seconds, session.caller)
     with meter.watch() as saved:
         live(world).save(job, segment(0, 15, WORDS_OF_SEGMENT))
     with meter.watch() as ended:

@@ -75,7 +75,7 @@ def test_after_an_extension_all_that_is_held_comes_to_its_end(
     world: RelayWorld, has_segment: bool
 ) -> None:
     session = opened(world)
-    job, seconds = world.live.extend(session.job, session.seconds)
+    job, seconds = world.live.extend(session.job, session.seconds, session.caller)
     assert (seconds, job.held, job.hard_at - session.job.hard_at) == (120, 40, 120_000)
     if has_segment:
         world.live.save(job, segment(0, 200, "one"))
@@ -106,7 +106,7 @@ def test_a_relay_that_wakes_up_after_the_worker_changes_nothing(world: RelayWorl
     late = Outcome("finished", 100, transcript_of_segments([segment(0, 100, "late")]))
     assert world.live.conclude(session.job, late) == before
     with pytest.raises(StaleRead):
-        world.live.extend(session.job, session.seconds)
+        world.live.extend(session.job, session.seconds, session.caller)
     assert world.is_whole()
 
 

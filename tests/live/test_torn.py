@@ -30,7 +30,7 @@ def extended(world: ServiceHarness, user_id: str) -> OpenSession:
     new = NewSession(who, f"phone-of-{user_id}", LiveBody(8000))
     session = world.parts.get(Live).open(world.parts.get(Live).issue(new).ticket)
     world.clock.advance(95)
-    job, seconds = world.parts.get(Live).extend(session.job, session.seconds)
+    job, seconds = world.parts.get(Live).extend(session.job, session.seconds, session.caller)
     return replace(session, job=job, seconds=session.seconds + seconds)
 
 
@@ -77,7 +77,7 @@ def test_an_audit_that_reads_while_a_session_is_extended_finds_nothing() -> None
         ) -> None:
             calls[0] += 1
             if calls[0] == number + 1:
-                live(world).extend(session.job, session.seconds)
+                live(world).extend(session.job, session.seconds, session.caller)
 
         wire.before(act)
         assert [each.what for each in world.audit().violations] == []
@@ -89,8 +89,8 @@ def test_an_audit_that_reads_while_a_session_is_extended_finds_nothing() -> None
 def test_the_audit_misses_each_entry_of_a_hold_that_has_grown() -> None:
     world = small()
     session = opened(world)
-    job, _ = live(world).extend(session.job, session.seconds)
-    finish(world, OpenSession(job, session.body, 240, 0.0), 200)
+    job, _ = live(world).extend(session.job, session.seconds, session.caller)
+    finish(world, OpenSession(job, session.body, 240, 0.0, session.caller), 200)
     job = world.job(job.job_id)
     entries = [each for each in world.ledger.entries("ann") if each.ref == job.job_id]
     records = Records("ann", None, entries, reached=9)

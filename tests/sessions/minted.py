@@ -16,6 +16,7 @@ from tests.doubles.service_harness import ServiceHarness, order
 
 PAGE = "https://app.example.com"
 ANN = "ext_ann"
+KEY_ID = "key_01kb7r3v6q8f2x0m4n5p6q7r8s"
 WANTED = WantedSession(
     user_id=None,
     external_id="ann",
@@ -27,17 +28,19 @@ WANTED = WantedSession(
 )
 
 
-def back_end(*scopes: KeyScope, key_id: str = "key_01kb7r3v6q8f2x0m4n5p6q7r8s") -> Principal:
+def back_end(*scopes: KeyScope, key_id: str = KEY_ID) -> Principal:
     """A server key, with every scope unless some are named."""
     granted = frozenset(scopes or KeyScope)
     return Principal("us", key_id, method=SignInMethod.SERVER_KEY, scopes=granted)
 
 
-def minted(world: ServiceHarness, limit: Credits | None = None, **changes: Any) -> Principal:
+def minted(
+    world: ServiceHarness, limit: Credits | None = None, *, key_id: str = KEY_ID, **changes: Any
+) -> Principal:
     """Who a token of a session with that ceiling is for."""
     ceiling = None if limit is None else amount_of(limit)
     wanted = replace(WANTED, ceiling=ceiling, **changes)
-    session = world.parts.get(Minting).mint(back_end(), wanted)
+    session = world.parts.get(Minting).mint(back_end(key_id=key_id), wanted)
     verified = world.parts.get(AccessTokens).verify(session.access_token, world.clock.now() / 1000)
     return verified.principal
 

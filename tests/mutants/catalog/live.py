@@ -52,6 +52,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "pass",
     ),
     mutant(
+        "extension-for-a-session-that-has-ended",
+        "tests/live/test_callers.py",
+        "live.operations:Live.extend",
+        "self._callers.check(caller)",
+        "pass",
+    ),
+    mutant(
         "frames-without-number",
         "tests/live/test_too_fast.py",
         "live.slices:FrameLimit.take",
