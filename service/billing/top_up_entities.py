@@ -2,11 +2,12 @@
 
 In a file of its own because orders and purchases have entities of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
+from service.billing.purchases import Purchase
 from service.core.amounts import Amount
 from service.core.clock import iso
 from service.core.errors import Conflict, InvalidRequest, Unavailable
@@ -63,12 +64,23 @@ class OffReason(StrEnum):
     PACKAGE_GONE = "package_gone"
 
 
+class RestReason(StrEnum):
+    """Why nothing was bought though it is on."""
+
+    DEBT = "debt"
+    DISPUTE = "dispute"
+    FROZEN = "frozen"
+    MONTHLY_CAP = "monthly_cap"
+    REFUND = "refund"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TopUp:
     """What a user has chosen, and how far the purchase under way has come: at most one, named by
     `order_id`. `wanted`: a request was refused for lack of credits. No purchase before `next_at`;
     `spent_cents` are those of `month` (`2026-11`, UTC). `due_at` is when the worker looks at it.
-    `confirm_payment_id` is the last payment if it waits for its buyer to confirm it."""
+    `confirm_payment_id` is the last payment if it waits for its buyer to confirm it. `rest_reason`
+    is why nothing was bought when something last should have been ("": it was)."""
 
     user_id: str
     enabled: bool
@@ -77,6 +89,7 @@ class TopUp:
     monthly_cap_cents: int
     failures: int = 0
     off_reason: str = ""
+    rest_reason: str = ""
     wanted: bool = False
     order_id: str = ""
     payment_method_id: str = ""
@@ -114,13 +127,29 @@ def month_of(now: int) -> str:
 
 def is_needed(top_up: TopUp, wallet: Wallet, now: int) -> bool:
     """Whether credits are to be bought: they have run low, or a request was refused for lack of
-    them. Not while the user owes some: debt is a sign that something is wrong. Nor for a disabled
-    user, who could spend nothing of it."""
-    if not top_up.enabled or top_up.order_id or wallet.status is not WalletStatus.OPEN:
-        return False
-    if wallet.debt or wallet.disabled:
+    them. Not for a disabled user, who could spend nothing of it."""
+    if not top_up.enabled or top_up.order_id or wallet.disabled:
         return False
     return top_up.wanted or wallet.spendable(now) < top_up.threshold
+
+
+def rest_of(wallet: Wallet) -> RestReason | None:
+    """What of the wallet keeps needed credits from being bought: debt is a sign that something is
+    wrong."""
+    if wallet.status is not WalletStatus.OPEN:
+        return RestReason.FROZEN
+    return RestReason.DEBT if wallet.debt else None
+
+
+def rest_after(purchases: Iterable[Purchase], top_up: TopUp, now: int) -> RestReason | None:
+    """What of earlier payments does so. What has just been refunded may be all that has lowered the
+    balance: whoever got their money back is not charged again before a request of theirs is
+    refused."""
+    found = tuple(purchases)
+    if _has_trouble(found):
+        return RestReason.DISPUTE
+    is_refunded = not top_up.wanted and _is_refunded(found, now)
+    return RestReason.REFUND if is_refunded else None
 
 
 def begun(top_up: TopUp, order_id: str, method_id: str, price_cents: int, now: int) -> TopUp | None:
@@ -131,6 +160,7 @@ def begun(top_up: TopUp, order_id: str, method_id: str, price_cents: int, now: i
         return None
     return top_up.changed(
         wanted=False,
+        rest_reason="",
         order_id=order_id,
         payment_method_id=method_id,
         payment_id="",
@@ -172,10 +202,23 @@ def confirmed(top_up: TopUp, paid_cents: int) -> TopUp:
 
 
 def switched_off(top_up: TopUp, reason: OffReason) -> TopUp:
-    return top_up.changed(enabled=False, off_reason=reason.value, wanted=False, due_at=None)
+    return top_up.changed(
+        enabled=False, off_reason=reason.value, rest_reason="", wanted=False, due_at=None
+    )
 
 
 def _ended(top_up: TopUp, **fields: object) -> TopUp:
     return top_up.changed(
         **{"order_id": "", "payment_id": "", "price_cents": 0, "due_at": None, **fields}
     )
+
+
+def _has_trouble(purchases: Iterable[Purchase]) -> bool:
+    """Whether a dispute or an early fraud warning stands against one of them."""
+    return any(each.disputed_cents or each.warned for each in purchases)
+
+
+def _is_refunded(purchases: Iterable[Purchase], now: int) -> bool:
+    """Whether one that has been refunded was settled within the hour."""
+    since = now - COOL_DOWN_MILLISECONDS
+    return any(each.refunded_cents and each.updated_at > since for each in purchases)

@@ -8,7 +8,13 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from service.billing.order_entities import EXAMPLE_ORDER
 from service.billing.schemas import MAX_ID
-from service.billing.top_up_entities import MAX_CAP_CENTS, Confirmation, OffReason, TopUp
+from service.billing.top_up_entities import (
+    MAX_CAP_CENTS,
+    Confirmation,
+    OffReason,
+    RestReason,
+    TopUp,
+)
 from service.core.amounts import amount_of, credits_number
 from service.web.schemas import CreditsInput, Flag, IntegerInput, StrictSchema, Text, credits_field
 
@@ -136,6 +142,19 @@ class TopUpSchema(StrictSchema):
         data_key="offReason",
         metadata={"description": "Why it has switched itself off.", "example": None},
     )
+    rest_reason = fields.Enum(
+        RestReason,
+        by_value=True,
+        required=True,
+        allow_none=True,
+        data_key="restReason",
+        metadata={
+            "description": "Why nothing was bought, though it is on, when credits last ran low or "
+            "a request was refused. `dispute`: also one that was lost, for good, and an early "
+            "fraud warning. `refund`: until a request is refused, or an hour has passed.",
+            "example": None,
+        },
+    )
     confirmation = fields.Nested(
         ConfirmationSchema,
         required=True,
@@ -169,7 +188,8 @@ def _confirmation_body(confirmation: Confirmation | None) -> dict[str, object] |
 def _chosen(top_up: TopUp | None, month: str) -> dict[str, object]:
     if top_up is None:
         return {
-            **dict.fromkeys(("packageId", "threshold", "monthlyCapCents", "orderId", "offReason")),
+            **dict.fromkeys(("packageId", "threshold", "monthlyCapCents", "orderId")),
+            **dict.fromkeys(("offReason", "restReason")),
             "enabled": False,
             "spentCents": 0,
             "failures": 0,
@@ -183,4 +203,5 @@ def _chosen(top_up: TopUp | None, month: str) -> dict[str, object]:
         "orderId": top_up.order_id or None,
         "failures": top_up.failures,
         "offReason": top_up.off_reason or None,
+        "restReason": top_up.rest_reason or None,
     }

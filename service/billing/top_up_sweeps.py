@@ -14,7 +14,7 @@ from service.core.clock import Clock
 from service.core.errors import FareboxError
 from service.core.rate_limits import Window
 from service.ledger.entities import InsufficientCredits
-from service.notifications.entities import Event, EventType
+from service.notifications.entities import Event, EventType, is_taken
 from service.storage.keys import user_of
 from service.storage.table import IndexHit, Table
 
@@ -33,8 +33,9 @@ class TopUpTriggers:
         self._once = Window(1, REFUSAL_SECONDS, clock)
 
     def publish(self, event: Event) -> None:
-        """A handler of the outbox."""
-        if event.type is EventType.CREDITS_LOW:
+        """A handler of the outbox. What was taken from a user without any use of theirs has no
+        card charged."""
+        if event.type is EventType.CREDITS_LOW and not is_taken(event):
             self._top_ups.want(event.user_id, refused=False)
 
     def refused(self, user_id: str, code: str) -> None:

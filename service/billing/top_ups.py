@@ -4,7 +4,6 @@ In a file of its own because it begins payments without their buyer. A purchase 
 order before Stripe is called, under the order's id: whoever goes on with it repeats the same
 request. What is paid is granted as every payment is."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
@@ -25,7 +24,6 @@ from service.billing.order_entities import (
 )
 from service.billing.order_records import OrderRecords
 from service.billing.payments import Payments
-from service.billing.purchases import Purchase
 from service.billing.stripe_client import Stripe
 from service.billing.stripe_objects import PaymentIntent
 from service.billing.top_up_entities import (
@@ -37,6 +35,7 @@ from service.billing.top_up_entities import (
     Confirmation,
     OffReason,
     PaymentMethodRequired,
+    RestReason,
     TopUp,
     TopUpBusy,
     TopUpCapTooLow,
@@ -44,6 +43,8 @@ from service.billing.top_up_entities import (
     begun,
     failed,
     is_needed,
+    rest_after,
+    rest_of,
     succeeded,
     switched_off,
 )
@@ -155,6 +156,7 @@ class TopUps:
             monthly_cap_cents=cap_cents,
             failures=0,
             off_reason="",
+            rest_reason="",
             due_at=before.due_at if before and before.order_id else self._clock.now(),
         )
         self._replace(before, after)
@@ -167,7 +169,9 @@ class TopUps:
         if before is None or not before.enabled:
             return before
         due_at = before.due_at if before.order_id else None
-        after = before.changed(enabled=False, off_reason="", wanted=False, due_at=due_at)
+        after = before.changed(
+            enabled=False, off_reason="", rest_reason="", wanted=False, due_at=due_at
+        )
         self._replace(before, after)
         return after
 
@@ -202,9 +206,7 @@ class TopUps:
     def _started(self, top_up: TopUp) -> TopUp | None:
         """The purchase that has just been stored; None where there is none to begin."""
         now = self._clock.now()
-        wallet = self._ledger.balance(top_up.user_id).wallet
-        if wallet is None or not is_needed(top_up, wallet, now) or self._rests(top_up, now):
-            self._rest(top_up)
+        if self._rests(top_up, now):
             return None
         if now < top_up.next_at:
             self._replace_if_first(top_up, top_up.changed(due_at=top_up.next_at))
@@ -227,7 +229,7 @@ class TopUps:
         after = begun(top_up, order.order_id, method_id, order.terms.amount_cents, now)
         if after is None:
             log.info("top_up_cap_reached", user_id=top_up.user_id)
-            self._rest(top_up)
+            self._rest(top_up, RestReason.MONTHLY_CAP)
             return None
         try:
             self._table.transact([store.order_put(order), top_up_store.top_up_write(top_up, after)])
@@ -247,11 +249,15 @@ class TopUps:
         return store.sealed_order(order, self._mac_key)
 
     def _rests(self, top_up: TopUp, now: int) -> bool:
-        """Whether something speaks against charging the user, whatever the balance is. What has
-        just been refunded may be all that has lowered it: whoever got their money back is not
-        charged again before a request of theirs is refused."""
-        purchases = self._payments.of_user(top_up.user_id)
-        return _has_trouble(purchases) or (not top_up.wanted and _is_refunded(purchases, now))
+        """Whether nothing is needed, or something speaks against charging the user."""
+        wallet = self._ledger.balance(top_up.user_id).wallet
+        if wallet is None or not is_needed(top_up, wallet, now):
+            self._rest(top_up)
+            return True
+        reason = rest_of(wallet) or rest_after(self._payments.of_user(top_up.user_id), top_up, now)
+        if reason is not None:
+            self._rest(top_up, reason)
+        return reason is not None
 
     def _go_on(self, top_up: TopUp) -> None:
         order = self._records.read(top_up.user_id, top_up.order_id)
@@ -357,8 +363,11 @@ class TopUps:
         customer_id = self._customers.of_user(user_id)
         return self._stripe.payment_method_of(customer_id) if customer_id else ""
 
-    def _rest(self, top_up: TopUp) -> None:
-        self._replace_if_first(top_up, top_up.changed(wanted=False, due_at=None))
+    def _rest(self, top_up: TopUp, reason: RestReason | None = None) -> None:
+        """Nothing is due before credits run low once more, or a request is refused."""
+        rest_reason = reason.value if reason else ""
+        after = top_up.changed(wanted=False, due_at=None, rest_reason=rest_reason)
+        self._replace_if_first(top_up, after)
 
     def _replace(self, before: TopUp | None, after: TopUp) -> None:
         """Raises `TopUpBusy` when another process was first."""
@@ -374,14 +383,3 @@ class TopUps:
         except ConditionFailed:
             return False
         return True
-
-
-def _has_trouble(purchases: Iterable[Purchase]) -> bool:
-    """Whether a dispute or an early fraud warning stands against one of them."""
-    return any(each.disputed_cents or each.warned for each in purchases)
-
-
-def _is_refunded(purchases: Iterable[Purchase], now: int) -> bool:
-    """Whether one that has been refunded was settled within the hour."""
-    since = now - COOL_DOWN_MILLISECONDS
-    return any(each.refunded_cents and each.updated_at > since for each in purchases)

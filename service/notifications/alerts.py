@@ -26,6 +26,7 @@ EXPIRY_NOTICE_MILLISECONDS = 7 * DAY
 MIN_DAYS_OF_PAST = 7
 UNUSUAL_FACTOR = 5
 MIN_UNUSUAL = 20 * SCALE
+_TAKING = (EntryKind.ADJUST, EntryKind.CLAWBACK, EntryKind.VOID)
 # The version of the wallet at which a lot was made, from its number (`ledger.entities`).
 _LOTS_OF_AN_ENTRY = 100
 
@@ -56,6 +57,7 @@ def _events(before: Wallet | None, movement: Movement, now: int) -> Iterator[Eve
             "credits": credits_number(after.credits),
             "held": credits_number(after.held),
             "threshold": credits_number(after.low_balance),
+            "taken": any(entry.kind in _TAKING for entry in movement.entries),
         }
         yield event(EventType.CREDITS_LOW, after.user_id, str(after.version), now, data)
     usual = usual_per_day(before, now)

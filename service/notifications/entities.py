@@ -237,6 +237,12 @@ def event(
     return Event(event_id, kind, user_id, at, body)
 
 
+def is_taken(low: Event) -> bool:
+    """Whether that balance was lowered by an operator, or with money that went back, and not by its
+    user. One that was written without saying so was not."""
+    return bool(json.loads(low.body)["data"].get("taken"))
+
+
 def daily_event(kind: EventType, user_id: str, now: int, data: Mapping[str, object]) -> Event:
     """That event of that user and day, of which there is one."""
     day = day_of(now)

@@ -17,11 +17,11 @@ BILLING_FILES: dict[tuple[str, str], set[str]] = {
     ("billing", "purchases"): {"stripe_objects"},
     ("billing", "settlement"): {"keys", "purchase_store", "purchases"},
     ("billing", "accounts"): set(),
-    ("billing", "top_up_entities"): set(),
+    ("billing", "top_up_entities"): {"purchases"},
     ("billing", "top_up_store"): {"keys", "top_up_entities"},
     ("billing", "top_ups"): {
         *("accounts", "checkout_params", "confirmations", "customers", "entities", "keys"),
-        *("offers", "order_entities", "order_records", "payments", "purchases", "store"),
+        *("offers", "order_entities", "order_records", "payments", "store"),
         "stripe_client",
         *("stripe_objects", "top_up_entities", "top_up_store"),
     },

@@ -25,6 +25,8 @@ def test_what_has_just_been_refunded_is_not_charged_again(world: TopUpWorld) -> 
     world.top_ups.run("ann")
     refund(world)
     world.harness.work_until(60)
+    world.top_ups.want("ann", refused=False)
+    world.harness.work()
     assert world.balance() == START
     assert (world.automatic(), world.setting().enabled) == ([], True)
     world.top_ups.want("ann", refused=True)

@@ -97,7 +97,7 @@ def test_a_balance_that_falls_below_the_threshold_is_one_event(world: NotifyingH
     world.finish()
     world.finish()
     assert [(body["type"], body["data"]) for body in bodies(world)] == [
-        ("credits.low", {"userId": "ann", "credits": 2, "held": 0, "threshold": 3})
+        ("credits.low", {"userId": "ann", "taken": False, "credits": 2, "held": 0, "threshold": 3})
     ]
     world.settle()
     assert world.receivers.types == ["credits.low"]
@@ -125,7 +125,9 @@ def test_each_crossing_is_an_event_of_its_own(world: NotifyingHarness) -> None:
 def test_credits_that_are_taken_back_cross_it_too(world: NotifyingHarness) -> None:
     world.low_balance.set("ann", 4 * SCALE)
     move(world, lambda wallet, now: claw_back(wallet, 2 * SCALE, LotKind.PAID, None, "pay_1", now))
-    assert {body["type"] for body in bodies(world)} == {"credits.clawed_back", "credits.low"}
+    found = {body["type"]: body["data"] for body in bodies(world)}
+    assert set(found) == {"credits.clawed_back", "credits.low"}
+    assert found["credits.low"]["taken"] is True
 
 
 @pytest.mark.parametrize(("taken", "balance", "debt"), [(2, 2, 0), (7, 0, 3)])
