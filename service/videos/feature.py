@@ -25,6 +25,9 @@ from service.videos.routes import copies_blueprint, videos_blueprint
 from service.videos.settings import VideosSettings
 from service.videos.work import ImageToVideo
 
+# For the last part of a copy and its end, once its attempt is over.
+STORE_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class _Copying:
@@ -77,8 +80,16 @@ def _copying(core: Core, parts: Parts) -> _Copying:
         settings.videos_copy_seconds,
         settings.videos_copy_days,
     )
-    late_seconds = core.section(UploadsSettings).uploads_post_seconds if copies.are_made else None
-    return _Copying(copies, CopyData(parts.get(Jobs), bucket, addresses, core.clock, late_seconds))
+    data = CopyData(parts.get(Jobs), bucket, addresses, core.clock, _late_seconds(core, settings))
+    return _Copying(copies, data)
+
+
+def _late_seconds(core: Core, settings: VideosSettings) -> int | None:
+    """A copy of a job that is watched may be under way when the job is emptied."""
+    if not settings.videos_copy_days:
+        return None
+    arrival = core.section(UploadsSettings).uploads_post_seconds
+    return max(arrival, settings.videos_copy_seconds + STORE_SECONDS)
 
 
 def _downloads(core: Core, settings: VideosSettings) -> Downloads:

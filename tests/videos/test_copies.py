@@ -248,6 +248,21 @@ def test_an_erasure_waits_for_copies_under_way_and_removes_them_all(copying: Cop
     assert remove("carol") is StepOutcome.DONE
 
 
+def test_an_erasure_waits_as_long_as_a_copy_may_take(copying: Copying) -> None:
+    """However soon what users upload must have arrived."""
+    world = memory_world_of(
+        copying, videos_copy_days=90, videos_copy_seconds=600, uploads_post_seconds=60
+    )
+    copying.finished()
+    copying.work()
+    steps = {step.name: step for step in world.parts.erasure_steps()}
+    assert steps["job_content"].run("ann") is StepOutcome.DONE
+    copying.clock.advance(600)
+    assert steps["video_copies"].run("ann") is StepOutcome.WAITING
+    copying.clock.advance(60)
+    assert steps["video_copies"].run("ann") is StepOutcome.DONE
+
+
 def test_an_export_lists_the_copies(copying: Copying) -> None:
     job_id = copying.finished()
     copying.work()
