@@ -1,10 +1,11 @@
-"""From when on access tokens of a user's sessions are accepted. It stands on the wallet, so that
-every request knows it without another read.
+"""From when on access tokens of a user's sessions are accepted, and whether one may be opened. It
+stands on the wallet, so that every request knows it without another read.
 
 In a file of its own because it moves no credits: it touches neither version nor balances."""
 
-from service.core.clock import Clock
-from service.ledger import store
+from service.core.clock import Clock, from_iso
+from service.ledger import keys, store
+from service.ledger.entities import AccountClosing, WalletStatus, check_enabled
 from service.storage.table import ConditionFailed, Conflicted, Table
 
 MAX_TRIES = 5
@@ -33,3 +34,17 @@ class SessionFloor:
                 return
             return
         raise Conflicted
+
+    def check_opened(self, user_id: str, at: int) -> None:
+        """To be called once a session is stored that was opened at that time: whoever ends all
+        sessions of a user, to disable or to erase them, has changed the wallet before. Raises
+        `AccountDisabled`, `AccountClosing`, also for what has been closed since, and
+        `StorageUnavailable`."""
+        item = self._table.get(keys.wallet(user_id))
+        if item is None:
+            return
+        status = WalletStatus(str(item["status"]))
+        is_closed = status is WalletStatus.CLOSED and from_iso(str(item["updatedAt"])) >= at
+        if status is WalletStatus.CLOSING or is_closed:
+            raise AccountClosing
+        check_enabled(disabled=bool(item.get("disabled", False)))

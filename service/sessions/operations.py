@@ -16,6 +16,7 @@ from service.identity.access_tokens import (
     AccessClaims,
     AccessTokens,
 )
+from service.ledger.entities import AccountClosing, AccountDisabled
 from service.ledger.session_floor import SessionFloor
 from service.sessions import keys, store
 from service.sessions.ceilings import Ceiling, ceiling_from, end_write
@@ -91,7 +92,8 @@ class Sessions:
         vouches for the user id. `device` is what the user will recognise it by. Of more than 50
         live sessions the least recently used are ended.
 
-        Raises `DataKeyUnavailable` and `DataUnreadable`."""
+        Raises `AccountDisabled` and `AccountClosing` for a user whose sessions were all ended
+        meanwhile, of which nothing is left then; `DataKeyUnavailable` and `DataUnreadable`."""
         session_id = self._ids.new(SESSION_ID_PREFIX, now)
         token = made(user_id, session_id, self._random_bytes(SECRET_BYTES), self._key)
         session = Session(
@@ -110,7 +112,20 @@ class Sessions:
         )
         self._make_room(user_id, now)
         self._table.write(store.session_write(session))
+        self._require_standing(session)
         return self._issued(session, principal.email, token, now)
+
+    def _require_standing(self, session: Session) -> None:
+        """Those who end all sessions of a user do not find one that is stored a moment later."""
+        try:
+            self._floor.check_opened(session.user_id, session.created_at)
+        except AccountDisabled:
+            self._ended(session, SessionEnd.DISABLED, self._clock.now())
+            raise
+        except AccountClosing:
+            key = keys.session(session.user_id, session.session_id)
+            self._erased(store.erasure_write({"PK": key.pk, "SK": key.sk}, self._clock.now()))
+            raise
 
     def user_of(self, text: str) -> str:
         """Whose session a refresh token is of; nothing is read. Raises `RefreshTokenRejected` for

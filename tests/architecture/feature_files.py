@@ -64,7 +64,7 @@ EXTRA = {
     ("ledger", "history"): {"entities", "history_lines", "keys", "store"},
     ("ledger", "history_lines"): {"entities", "lots"},
     ("ledger", "low_balance"): {"entities", "keys", "store"},
-    ("ledger", "session_floor"): {"store"},
+    ("ledger", "session_floor"): {"entities", "keys", "store"},
     ("ledger", "scale"): {"keys"},
     ("ledger", "wallet_locks"): {"entities"},
     ("ledger", "grant_terms"): {"lots", "restrictions"},

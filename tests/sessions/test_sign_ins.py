@@ -8,14 +8,22 @@ import pytest
 
 from service.core.account_gate import AccountGate
 from service.core.clock import iso
+from service.core.errors import FareboxError
 from service.core.principal import Principal, SignInMethod
 from service.identity.access_tokens import AccessTokens
 from service.ledger import keys as ledger_keys
-from service.ledger.entities import AccessTokenRevoked, AccountClosed, AccountClosing, WalletStatus
+from service.ledger.entities import (
+    AccessTokenRevoked,
+    AccountClosed,
+    AccountClosing,
+    AccountDisabled,
+    WalletStatus,
+)
 from service.ledger.operations import Ledger
 from service.sessions.entities import ProviderTokenRequired, RefreshTokenRejected, SessionEnd
 from service.sessions.operations import Sessions
 from service.sessions.sign_ins import SignIns
+from service.storage.codec import decode_item
 from service.storage.table import StorageUnavailable
 from service.storage.writes import Update, When
 from service.users.entities import DeviceAlreadyUsed
@@ -229,3 +237,36 @@ def test_any_token_of_a_sign_in_ends_all_sessions_of_its_user(
     assert sign_ins.end_all(HER_OTHER) == 1
     with pytest.raises(RefreshTokenRejected):
         sign_ins.refresh(opened.refresh_token)
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"status": "closing"}, AccountClosing),
+        ({"status": "closed", "updatedAt": "2099-01-01T00:00:00.000Z"}, AccountClosing),
+        ({"disabled": True}, AccountDisabled),
+    ],
+    ids=["being erased", "erased", "disabled"],
+)
+def test_what_ends_all_sessions_while_one_is_opened_leaves_nothing_of_it(
+    world: ServiceHarness, sign_ins: SignIns, change: dict[str, Any], refusal: type[FareboxError]
+) -> None:
+    """The session is stored when all others have been ended already."""
+    world.submit("ann")
+    done: list[str] = []
+
+    def end_all(operation: str) -> None:
+        if operation == "PutItem" and not done:
+            done.append(operation)
+            world.table.write(Update(ledger_keys.wallet("ann"), When(), set=change))
+            world.parts.get(Sessions).erase("ann")
+
+    world.wire().before(end_all)
+    with pytest.raises(refusal):
+        sign_ins.open(signed_in(), None, PHONE)
+    assert done == ["PutItem"]
+    items: list[dict[str, Any]] = [dict(decode_item(item)) for item in stored(world)]
+    (left,) = (item for item in items if item["SK"].startswith("SESSION#"))
+    assert "endedAt" in left
+    assert {"email", "digest"}.isdisjoint(left)
+    assert ("device" in left) is (refusal is AccountDisabled)
