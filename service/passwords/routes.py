@@ -36,7 +36,7 @@ from service.passwords.schemas import (
 )
 from service.passwords.sign_ins import Attempt, PasswordSignIns
 from service.passwords.throttle import TooManyTries, network_of
-from service.sessions.entities import SignedIn
+from service.sessions.entities import SessionEnd, SignedIn
 from service.sessions.operations import Sessions
 from service.sessions.routes import device_of_request, signed_in_response
 from service.sessions.schemas import SignedInSchema
@@ -195,10 +195,15 @@ def login_blueprint(
             cookie.require_page()
         _limit(of_network)
         attempt = Attempt(address_of(body["email"]), body["password"], client_address())
-        principal = sign_ins.sign_in(attempt)
-        session = sessions.open(
-            principal.subject, principal, device_of_request(), principal.authenticated_at or 0
-        )
+        proven = sign_ins.sign_in(attempt)
+        principal, device = proven.principal, device_of_request()
+        user_id, now = principal.subject, principal.authenticated_at or 0
+        session = sessions.open(user_id, principal, device, now)
+        try:
+            sign_ins.require_current(proven)
+        except InvalidCredentials:
+            sessions.end(user_id, session.session_id, SessionEnd.PASSWORD)
+            raise
         signed_in = SignedIn(session, principal.subject, principal.email, registered=True)
         return signed_in_response(signed_in, cookie if body["cookie"] else None)
 

@@ -38,13 +38,22 @@ class Attempt:
         return network_of(self.client_address)
 
 
+@dataclass(frozen=True)
+class Proven:
+    """Who has proved to know their password, and which of all that they have had it was."""
+
+    principal: Principal
+    digest: str
+    revision: int
+
+
 class PasswordSignIns:
     """Verifies passwords, at a pace that makes guessing useless."""
 
     def __init__(self, base: Base) -> None:
         self._base = base
 
-    def sign_in(self, attempt: Attempt) -> Principal:
+    def sign_in(self, attempt: Attempt) -> Proven:
         """The user, who has signed in just now. Raises `InvalidCredentials`, `TooManyTries`,
         `PasswordsBusy`, `StorageUnavailable`; and to who knows the password `AccountDisabled`, and
         `AccountClosing` while the account is being erased."""
@@ -59,6 +68,14 @@ class PasswordSignIns:
             self._base.pace.hold(began_at)
             raise
 
+    def require_current(self, proven: Proven) -> None:
+        """To be called once their session is stored: whoever replaces a password ends the sessions
+        that there are. Raises `InvalidCredentials` for one that was replaced meanwhile, and
+        `StorageUnavailable`."""
+        found = self._base.accounts.read(proven.digest)
+        if found is None or found.revision != proven.revision:
+            raise InvalidCredentials
+
     def _log(self, attempt: Attempt, reason: str) -> None:
         """Lines of one mailbox, and of one network, have the same digest: whoever reads them can
         count, and learns neither the address nor where it was entered."""
@@ -70,7 +87,7 @@ class PasswordSignIns:
             network=digest("logged network", attempt.network),
         )
 
-    def _signed_in(self, attempt: Attempt) -> Principal:
+    def _signed_in(self, attempt: Attempt) -> Proven:
         mailbox = attempt.address.mailbox
         credentials = self._base.accounts.find(attempt.address.text)
         name = f"{mailbox}\n{attempt.network}"
@@ -89,7 +106,7 @@ class PasswordSignIns:
         now = self._base.clock.now()
         self._record(credentials, network, renewed, now)
         self._base.throttle.forget(name)
-        return Principal(
+        principal = Principal(
             PASSWORD_ISSUER,
             credentials.user_id,
             attempt.address.text,
@@ -97,6 +114,7 @@ class PasswordSignIns:
             method=SignInMethod.SESSION,
             authenticated_at=now,
         )
+        return Proven(principal, credentials.digest, credentials.revision)
 
     def _admit(self, name: str, mailbox: str, *, is_known: bool) -> None:
         """Before the password is verified, so that parallel tries are counted as well. What comes

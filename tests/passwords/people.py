@@ -65,7 +65,7 @@ class People:
     def sign_in(
         self, email: str = EMAIL, password: str = PASSWORD, network: str = HOME
     ) -> Principal:
-        return self.sign_ins.sign_in(Attempt(address_of(email), password, network))
+        return self.sign_ins.sign_in(Attempt(address_of(email), password, network)).principal
 
     def request_reset(self, email: str = EMAIL) -> None:
         self.resets.request(address_of(email))

@@ -21,7 +21,7 @@ COSTS: dict[str, tuple[int, int, int]] = {
     "register": (202, 5, 5),
     "register, known": (202, 5, 5),
     "verify": (200, 5, 30),
-    "log in": (200, 12, 5),
+    "log in": (200, 13, 5),
     "log in, wrong password": (401, 5, 2),
     "log in, unknown address": (401, 5, 2),
     "forgot": (202, 5, 5),

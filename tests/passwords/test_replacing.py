@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from service.app import create_app
 from service.core.principal import Principal
 from service.erasure.operations import Erasures
 from service.passwords.entities import InvalidCredentials, LinkInvalid
@@ -147,3 +148,27 @@ def test_nothing_is_mailed_about_an_account_that_was_erased(
     people.request_reset()
 
     assert len(people.mails()) == mails
+
+
+def test_a_sign_in_with_the_password_of_before_leaves_no_session(
+    people: People, world: ServiceHarness
+) -> None:
+    """Its session is stored once all that there are have been ended."""
+    user_id = people.user().user_id
+    people.request_reset()
+    token, done = people.token("password_reset"), list[str]()
+
+    def replace_password(operation: str) -> None:
+        account = people.accounts.account(user_id) if operation == "PutItem" else None
+        if account is not None and account.last_login_at is not None and not done:
+            done.append(operation)
+            people.resets.reset(token, OTHER_PASSWORD)
+
+    world.wire().before(replace_password)
+    client = create_app(world.parts).test_client()
+    response = client.post("/auth/login", json={"email": EMAIL, "password": PASSWORD})
+    assert (response.status_code, done) == (401, ["PutItem"])
+    assert world.parts.get(Sessions).live(user_id) == []
+    again = client.post("/auth/login", json={"email": EMAIL, "password": OTHER_PASSWORD})
+    assert again.status_code == 200
+    assert len(world.parts.get(Sessions).live(user_id)) == 1

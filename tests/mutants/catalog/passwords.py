@@ -86,6 +86,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "found",
     ),
     mutant(
+        "sign-in-that-outlives-its-password",
+        REPLACING,
+        "passwords.sign_ins:PasswordSignIns.require_current",
+        "found.revision != proven.revision",
+        "False",
+    ),
+    mutant(
         "owner-locked-out-by-strangers",
         SIGN_INS,
         "passwords.sign_ins:PasswordSignIns._admit",
