@@ -15,6 +15,7 @@ from service.entitlements.operations import Entitlements
 from service.jobs import keys
 from service.ledger.entities import (
     AccountClosing,
+    AccountDisabled,
     EntryKind,
     InsufficientCredits,
     Movement,
@@ -25,7 +26,7 @@ from service.ledger.entities import (
 )
 from service.ledger.limits import DailyLimitReached, LossLimitReached, UserLimits
 from service.ledger.lots import LotKind
-from service.ledger.movements import begin_closing, freeze, grant
+from service.ledger.movements import begin_closing, disable, freeze, grant
 from service.ledger.operations import Proposal
 from service.live.entities import LiveBody, NewSession, OpenSession
 from service.live.operations import Live, Outcome
@@ -198,12 +199,13 @@ def test_less_than_fifteen_seconds_extend_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "error"), [(freeze, WalletFrozen), (begin_closing, AccountClosing)]
+    ("change", "error"),
+    [(freeze, WalletFrozen), (disable, AccountDisabled), (begin_closing, AccountClosing)],
 )
 def test_a_wallet_that_is_not_open_extends_nothing_and_settles(
     change: Any, error: type[FareboxError]
 ) -> None:
-    """Someone who is being erased: the session ends with its slice."""
+    """Someone who is disabled or being erased: the session ends with its slice."""
     world = small()
     session = opened(world)
     moves(world, "ann", lambda wallet, now: change(wallet, "r", now))
