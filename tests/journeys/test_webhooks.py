@@ -78,7 +78,13 @@ def test_a_balance_that_falls_below_the_threshold_is_one_signed_webhook(
     assert house.signed(received)
     content = received["body"]
     assert content["type"] == "credits.low"
-    assert content["data"] == {"userId": "ann", "credits": 3, "held": 0, "threshold": 4}
+    assert content["data"] == {
+        "userId": "ann",
+        "credits": 3,
+        "held": 0,
+        "threshold": 4,
+        "taken": False,
+    }
     assert len(house.mailbox()) == 1
     stack.assert_proved()
 
