@@ -42,7 +42,7 @@ reset: $(VENV)/local ## delete what `make run` has stored
 	@$(RUN) -m devstack reset
 
 .PHONY: test
-test: $(VENV)/test ## run the tests (about 8 minutes on two cores)
+test: $(VENV)/test ## run the tests (8 to 10 minutes on two cores)
 	@$(PYTEST) $(RECORDER) -m 'not sample and not tools and not browser and not clients and not go'
 
 .PHONY: sample
