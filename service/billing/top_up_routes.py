@@ -30,8 +30,6 @@ from service.web.endpoint import Access, Endpoint, endpoint
 from service.web.responses import success
 
 CHANGES_PER_MINUTE = 20
-# 402 below /v1, where OpenAI's clients read it.
-_REFUSED = (402, 403)
 _GET = (
     "What was chosen, what has been spent this month, and the payment that the user's bank wants "
     "confirmed. One that has been confirmed is settled before this responds."
@@ -117,9 +115,7 @@ def buy_after_refusals(app: Flask, triggers: TopUpTriggers) -> None:
 
     def report(response: Response) -> Response:
         principal, code = g.get("principal"), g.get("error_code")
-        if response.status_code not in _REFUSED or principal is None or not code:
-            return response
-        if principal.minted is None:
+        if code and principal is not None and principal.minted is None:
             triggers.refused(principal.subject, code)
         return response
 

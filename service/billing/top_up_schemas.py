@@ -151,7 +151,7 @@ class TopUpSchema(StrictSchema):
         metadata={
             "description": "Why nothing was bought, though it is on, when credits last ran low or "
             "a request was refused. `dispute`: also one that was lost, for good, and an early "
-            "fraud warning. `refund`: until a request is refused, or an hour has passed.",
+            "fraud warning. `refund`: one of the last hour; a request that is refused buys.",
             "example": None,
         },
     )

@@ -8,7 +8,7 @@ from service.finance.entities import Mismatch, Month
 from service.web.schemas import StrictSchema, credits_field
 
 _USD = "usd"
-_MICROS = "By currency, in millionths: 1,000,000 is one dollar, not one cent."
+_MICROS = "By currency, in millionths of its unit: 1,000,000 is one dollar, not one cent."
 
 
 class _MonthField(fields.String):
