@@ -21,7 +21,7 @@ from service.ledger.scale import scale_check
 from service.ledger.session_floor import SessionFloor
 from service.ledger.settings import LedgerSettings
 from service.ledger.sweeps import DueGrants
-from service.ledger.wallet_locks import WalletLocks
+from service.ledger.wallet_locks import WAIT_LIMIT_SECONDS, WalletLocks
 from service.storage.cursor import PageTokens
 from service.web.settings import WebSettings
 
@@ -32,7 +32,7 @@ def build(core: Core, parts: Parts) -> Feature:
         table=core.table,
         clock=core.clock,
         metrics=core.metrics,
-        wallet_locks=WalletLocks(max_waiting=core.section(WebSettings).web_connections),
+        wallet_locks=WalletLocks(core.section(WebSettings).web_connections, WAIT_LIMIT_SECONDS),
         mac_key=core.keyring.mac_key,
         deadline_seconds=core.section(LedgerSettings).transaction_deadline_seconds,
         jitter=core.jitter,
