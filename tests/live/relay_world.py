@@ -200,7 +200,9 @@ class Caller:
         await eventually(lambda: self._has(seconds))
 
     def _has(self, seconds: int) -> bool:
-        return int(str(self.world.books()["audio_seconds"])) >= seconds
+        """False too while the relay has not yet opened the vendor's session."""
+        opened = self.world.sessions.books()
+        return bool(opened) and int(str(self.world.books()["audio_seconds"])) >= seconds
 
     async def finish(self) -> dict[str, Any]:
         await self.socket.send('{"type": "finish"}')
