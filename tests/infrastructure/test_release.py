@@ -31,11 +31,12 @@ from tests.infrastructure.tools import tool
 from tests.stack.live_stack import LiveStack
 
 _SECONDS = 240
+_LOADED_CLI = Path(__file__).parent / "loaded_cli"
 _FIRST, _SECOND, _BROKEN = "1" * 40, "2" * 40, "3" * 40
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 # The image is not built, the test names the commit, and the balancer's name resolves to this
-# machine. `aws` and `curl` are real, and the calls of `aws` are noted.
+# machine. `aws` and `curl` are real; the calls of `aws` are noted, and find it loaded.
 _STAND_INS = {
     "docker": """
 case "$1" in
@@ -55,7 +56,9 @@ case " $* " in *" rev-parse "*) echo "$COMMIT" ;; esac
 """,
     "aws": """
 printf '%s\\n' "$*" >>{calls}
-exec {aws} "$@"
+# Only this process has such a file.
+case "$*" in *file:///dev/fd/*) exec {aws} "$@" ;; esac
+exec {python} -I -S {client} {socket} "$@"
 """,
     "curl": """
 exec {curl} --connect-to "::127.0.0.1:$WEB_PORT" "$@"
@@ -167,11 +170,35 @@ def account() -> Iterator[Account]:
 
 
 @pytest.fixture
-def releasing(account: Account, tmp_path: Path) -> Account:
+def loaded_cli(tmp_path: Path) -> Iterator[Path]:
+    """The socket behind which the CLI waits for calls."""
+    python, at = Path(tool("aws")).with_name("python"), tmp_path / "cli"
+    command = [str(python), str(_LOADED_CLI / "server.py"), str(at)]
+    environment = {"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        yield at
+        server.stdin.close()
+        server.wait(30)
+
+
+@pytest.fixture
+def releasing(account: Account, loaded_cli: Path, tmp_path: Path) -> Account:
     """The same account, with stand-ins for docker, git and curl."""
     curl = shutil.which("curl")
     assert curl, "the release needs curl"
-    paths = {"{curl}": curl, "{aws}": tool("aws"), "{calls}": str(tmp_path / "calls")}
+    paths = {
+        "{curl}": curl,
+        "{aws}": tool("aws"),
+        "{python}": sys.executable,
+        "{client}": str(_LOADED_CLI / "client.py"),
+        "{socket}": str(loaded_cli),
+        "{calls}": str(tmp_path / "calls"),
+    }
     for name, text in _STAND_INS.items():
         script = tmp_path / name
         for word, path in paths.items():
