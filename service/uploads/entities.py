@@ -25,7 +25,7 @@ DAY = 24 * 3600 * 1000
 MEGABYTE = 1024 * 1024
 MAX_FILE_NAME = 255
 # No separator of any system, no control character, and more than dots and blanks.
-FILE_NAME = re.compile("^(?=.*[^ .])[^/\\\\\\x00-\\x1f\\x7f-\\x9f]*$")
+FILE_NAME = re.compile("^[ .]*[^ ./\\\\\\x00-\\x1f\\x7f-\\x9f][^/\\\\\\x00-\\x1f\\x7f-\\x9f]*$")
 # Amazon S3 takes no more in one POST.
 MAX_POST_BYTES = 5 * 1024 * MEGABYTE
 

@@ -21,8 +21,8 @@ from tests.stack.memory_stack import stack_in_memory
 
 pytestmark = pytest.mark.sample
 
-EXAMPLES = 10
-STRANGERS_EXAMPLES = 5
+EXAMPLES = 5
+STRANGERS_EXAMPLES = 2
 USER = "ann"
 
 
