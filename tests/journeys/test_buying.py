@@ -103,10 +103,10 @@ _NOT_FOR_SALE: tuple[tuple[dict[str, Any], int, str], ...] = (
 
 
 def test_what_is_not_for_sale_is_refused_and_writes_nothing(api: ApiClient) -> None:
-    before = len(api.stack.items())
+    before = api.stack.written()
     for body, status, code in _NOT_FOR_SALE:
         api.assert_refused(checkout(api, new_key(), **body), status, code)
-    assert len(api.stack.items()) == before
+    assert api.stack.written() == before
     assert api.stack.journal("create_session", "stripe") == []
 
 

@@ -25,8 +25,9 @@ def start(start_in_memory: Callable[..., LiveStack]) -> Callable[..., LiveStack]
 
 @pytest.fixture
 def slow(start: Callable[..., LiveStack]) -> ApiClient:
-    """A stack in real time in which no video finishes."""
-    return ApiClient(start(clock=SystemClock(), simulator={"video_seconds": 600.0}))
+    """A stack in real time in which no video finishes, and the worker queries none meanwhile."""
+    polls = {"callback_poll_min_seconds": 3000.0, "callback_poll_max_seconds": 3000.0}
+    return ApiClient(start(clock=SystemClock(), simulator={"video_seconds": 600.0}, **polls))
 
 
 # Callbacks.
@@ -205,11 +206,11 @@ def test_no_route_with_an_id_shows_others_whether_it_exists(
             slow.assert_refused(known, status, code)
             assert without_unique_headers(known) == without_unique_headers(unknown)
         assert own_status(stack, method, path.format(**there)) == 200
-    before = stack.items()
+    before = stack.written()
     path = "/callbacks/kling/{token}".format(**absent)
     unsealed = stack.call("POST", path, json={"task_status": "succeed"})
     slow.assert_refused(unsealed, 404, "CALLBACK_NOT_FOUND")
-    assert stack.items() == before
+    assert stack.written() == before
 
 
 def own_status(stack: LiveStack, method: str, path: str) -> int:

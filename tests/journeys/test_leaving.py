@@ -73,12 +73,12 @@ def test_an_old_sign_in_neither_erases_nor_exports(
     stack: LiveStack, method: str, path: str
 ) -> None:
     stack.settled(stack.submitted("ann"))
-    before = stack.items()
+    before = stack.written()
     old = stack.token("ann", auth_time=stack.parts.core.clock.now() // 1000 - 1000)
     for token in (old, stack.token("ann")):
         response = stack.call(method, path, token)
         assert (response.status_code, response.json()["code"]) == (401, "SIGN_IN_TOO_OLD")
-    assert stack.items() == before
+    assert stack.written() == before
 
 
 def test_who_has_no_account_has_nothing_to_erase_or_export(stack: LiveStack) -> None:

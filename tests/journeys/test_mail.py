@@ -65,13 +65,13 @@ def test_a_user_who_does_not_want_mail_receives_none(ann: Reader) -> None:
     assert ann.stack.get("/me/notifications").json()["data"] == {"mail": True}
     assert ann.prefer({"mail": False}).json()["data"] == {"mail": False}
     assert ann.stack.get("/me/notifications").json()["data"] == {"mail": False}
-    before = ann.stack.items()
+    before = ann.stack.written()
     for body in ({}, {"mail": "no"}, {"mail": None}, {"mail": 1}, {"mail": True, "more": 1}):
         refused = ann.prefer(body)
         assert (refused.status_code, refused.json()["code"]) == (400, "VALIDATION_FAILED"), body
     other = ann.stack.call("GET", "/me/notifications", ann.stack.token("bob"))
     assert (other.status_code, other.json()["code"]) == (404, "USER_NOT_FOUND")
-    assert ann.stack.items() == before
+    assert ann.stack.written() == before
     ann.spend()
     ann.stack.until(
         lambda: any(

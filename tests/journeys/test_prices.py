@@ -141,10 +141,10 @@ def test_a_quote_says_what_the_job_then_holds(start: Callable[..., LiveStack]) -
     clock = LaterClock()
     stack = start(welcome_credits=2, clock=clock)
     stack.settled(stack.submitted())
-    before = stack.items()
+    before = stack.written()
     assert quote(stack)["sufficient"] is True
     assert (quote(stack)["credits"], quote(stack)["available"]) == (1, 1)
-    assert stack.items() == before
+    assert stack.written() == before
     schedule(stack, Metered({Rate.SECOND: 250_000}, minimum=500))
     clock.later_seconds = LEAD_SECONDS + 1
     assert (quote(stack)["credits"], quote(stack)["affordable"]) == (1.25, 1)

@@ -108,15 +108,15 @@ def test_a_body_may_be_left_out(stack: LiveStack) -> None:
 
 def test_a_device_of_somebody_else_opens_no_session(stack: LiveStack) -> None:
     data(opened(stack))
-    before = stack.items()
+    before = stack.written()
     assert refused(opened(stack, "eve")) == (403, "DEVICE_ALREADY_USED")
-    assert stack.items() == before
+    assert stack.written() == before
 
 
 @pytest.mark.parametrize("kind", ["session", "bare", "none", "garbage"])
 def test_only_a_provider_s_token_opens_a_session(stack: LiveStack, kind: str) -> None:
     own = data(opened(stack))["accessToken"]
-    before = stack.items()
+    before = stack.written()
     headers = {
         "session": {"Authorization": f"Bearer {own}"},
         "bare": {"X-Google-ID": "ann"},
@@ -133,7 +133,7 @@ def test_only_a_provider_s_token_opens_a_session(stack: LiveStack, kind: str) ->
             "garbage": (401, "TOKEN_REJECTED"),
         }[kind]
     )
-    assert stack.items() == before
+    assert stack.written() == before
 
 
 def test_a_session_can_be_ended_here_elsewhere_and_everywhere(stack: LiveStack) -> None:
@@ -151,10 +151,10 @@ def test_a_session_can_be_ended_here_elsewhere_and_everywhere(stack: LiveStack) 
         for each in (first, second, third):
             response = stack.call("GET", path, each["accessToken"])
             assert refused(response) == (401, "ACCESS_TOKEN_REVOKED")
-    before = stack.items()
+    before = stack.written()
     video = stack.call("POST", "/videos", second["accessToken"], json=video_body("ann"))
     assert refused(video) == (401, "ACCESS_TOKEN_REVOKED")
-    assert stack.items() == before
+    assert stack.written() == before
     first = data(refreshed(stack, first["refreshToken"]))
     token = first["accessToken"]
     assert data(stack.call("DELETE", one, token)) == {"ended": 0}
@@ -167,11 +167,11 @@ def test_a_session_can_be_ended_here_elsewhere_and_everywhere(stack: LiveStack) 
 
 def test_a_stranger_s_session_is_like_an_unknown_one(stack: LiveStack) -> None:
     ann, eve = data(opened(stack)), data(opened(stack, "eve", {}))
-    before = stack.items()
+    before = stack.written()
     for session_id in (ann["sessionId"], "ses_x"):
         response = stack.call("DELETE", f"/me/sessions/{session_id}", eve["accessToken"])
         assert refused(response) == (404, "SESSION_NOT_FOUND")
-    assert stack.items() == before
+    assert stack.written() == before
 
 
 def test_the_token_of_a_sign_in_ends_all_sessions_but_has_none_of_its_own(
@@ -259,13 +259,13 @@ def test_a_cookie_counts_only_in_requests_of_allowed_pages(
 ) -> None:
     page = opened(stack, body=DEVICE | {"cookie": True}, **FROM_PAGE)
     value = cookie_of(page)["value"]
-    before = stack.items()
+    before = stack.written()
     forged = stack.call("POST", "/auth/refresh", headers={"Cookie": f"{COOKIE}={value}"} | headers)
     assert refused(forged) == (403, "CSRF_REJECTED")
     assert "Set-Cookie" not in forged.headers
     refused_open = opened(stack, body=DEVICE | {"cookie": True}, **headers)
     assert refused(refused_open) == (403, "CSRF_REJECTED")
-    assert stack.items() == before
+    assert stack.written() == before
 
 
 def test_a_cookie_whose_session_has_ended_is_removed(stack: LiveStack) -> None:

@@ -95,7 +95,7 @@ def test_a_user_can_do_none_of_it(start: Callable[..., LiveStack]) -> None:
     keys = f"machine:hmac-sha256:{SHARED_SECRET}"
     stack = start(operator_keys=keys, callbacks=False, simulator={"video_seconds": 6000.0})
     job_id = stack.submitted("ann")
-    before = stack.items()
+    before = stack.written()
     for method, path in (
         ("GET", "/admin/users/ann"),
         ("GET", "/admin/users/ann/timeline"),
@@ -104,7 +104,7 @@ def test_a_user_can_do_none_of_it(start: Callable[..., LiveStack]) -> None:
     ):
         response = stack.call(method, path, stack.token("ann"), json=REASON)
         assert response.status_code in (401, 403), path
-    assert [item["SK"] for item in stack.items()] == [item["SK"] for item in before]
+    assert [item["SK"] for item in stack.written()] == [item["SK"] for item in before]
 
 
 def _found(stack: LiveStack, fingerprint: str) -> list[str]:

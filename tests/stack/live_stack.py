@@ -29,6 +29,7 @@ from service.core.clock import Clock
 from service.core.settings import Secret, Url
 from service.core.token_cipher import TokenCipher
 from service.feature import Parts
+from service.notifications.entities import EventType
 from service.settings import Settings, make_settings
 from service.worker import background, run_all
 from tests.doubles.fast import FastClock
@@ -310,6 +311,11 @@ class LiveStack:
         )["Items"]
         return [item for item in found if item["SK"]["S"] != keys.SWEEP.sk]
 
+    def written(self) -> list[dict[str, Any]]:
+        """What requests have written: everything but what the worker does about a sign-up, at any
+        moment. It hands on the event, makes a customer at Stripe and receives Stripe's events."""
+        return [item for item in self.items() if not _is_of_sign_up(item)]
+
     def assert_proved(self) -> None:
         """Asserts that the audit is clean and agrees with the videos' vendor: no task twice, every
         charge delivered."""
@@ -340,6 +346,13 @@ class LiveStack:
                 return found
             time.sleep(0.05)
         raise AssertionError(f"nothing was found within {seconds} s")
+
+
+def _is_of_sign_up(item: Mapping[str, Any]) -> bool:
+    names = [item[name]["S"] for name in ("PK", "SK")]
+    if any(name.startswith(("STRIPE_CUSTOMER", "STRIPE_EVENT#")) for name in names):
+        return True
+    return names[1].startswith("OUTBOX#") and item["type"]["S"] == EventType.USER_CREATED
 
 
 @contextmanager
