@@ -190,11 +190,19 @@ class Caller:
         return await self.closed()
 
     async def _relayed(self) -> None:
-        """Until the vendor has all that was sent, or it is clear that the relay holds it back: with
-        no wait, the clock would run away from a busy machine."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.02):
-                await eventually(lambda: self._has(self.sent) or self.code is not None)
+        """Until the vendor has all that was sent, or the relay holds it back until the clock moves:
+        with no wait, the clock would run away from a busy machine."""
+        await eventually(
+            lambda: self._has(self.sent) or self._is_held_back() or self.code is not None
+        )
+
+    def _is_held_back(self) -> bool:
+        """False too while the session ends."""
+        now = self.world.clock.monotonic()
+        return any(
+            not session._ended.done() and session._meter.wait_seconds(session._chunk_bytes, now) > 0
+            for session in self.world.relay._sessions
+        )
 
     async def world_has(self, seconds: int) -> None:
         await eventually(lambda: self._has(seconds))
@@ -241,8 +249,9 @@ def make_world(sockets: SpeechSockets, **options: Any) -> RelayWorld:
             "idle_seconds": 30.0,
             "silence_seconds": 60.0,
             "tick_seconds": 0.002,
-            "closing_seconds": 0.5,
-            "send_seconds": 1.0,
+            # They end what hangs: a machine that pauses must not.
+            "closing_seconds": WAIT_SECONDS,
+            "send_seconds": WAIT_SECONDS,
             **options.pop("limits", {}),
         }
     )

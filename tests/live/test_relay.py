@@ -205,7 +205,10 @@ def test_a_vendor_that_breaks_off_before_a_word_is_free_and_a_loss_by_our_own_co
     assert world.is_whole()
 
 
-def test_a_vendor_that_stalls_is_left_after_a_minute_without_a_word(world: RelayWorld) -> None:
+def test_a_vendor_that_stalls_is_left_after_a_minute_without_a_word(
+    sockets: SpeechSockets,
+) -> None:
+    world = make_world(sockets, limits={"closing_seconds": 0.2})
     world.meets("stall", seconds=10)
 
     async def talk() -> int:
@@ -281,9 +284,9 @@ def test_a_client_that_sends_faster_than_it_is_spoken_waits(world: RelayWorld) -
             await caller.world_has(5)
             await asyncio.sleep(0.1)
             ahead = int(str(world.books()["audio_seconds"]))
-            for _ in range(7):
+            for seconds in range(10, 45, 5):
                 world.clock.advance(5.0)
-                await asyncio.sleep(0.01)
+                await caller.world_has(seconds)
             await sending
             assert (await caller.finish())["audioSeconds"] == 40
             return ahead

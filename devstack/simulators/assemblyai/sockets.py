@@ -85,10 +85,9 @@ class SpeechSockets:
             self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
+        """Whatever is left of a session when time is up is cancelled before its loop closes."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         self._stopped = asyncio.Event()
