@@ -85,11 +85,17 @@ def _each(key: str, samples: Samples, minutes: int, start: int = 0) -> Data:
 _LATE, _PAID = "TargetResponseTime", "RequestLatency web POST /videos"
 _HOSTS, _CPU = "HealthyHostCount", "CPUUtilization"
 _LOST, _REFUSED = "StripeWebhooksNotStored web", "StripeWebhooksRefused web"
+_DAYS = "DaysToExpiry"
 _NEGLIGIBLE: Samples = ((0.2, 995), (27, 5))
 _PAYMENTS = "PaymentAlarms web, PaymentAlarms worker, OrderMismatches web, OrderMismatches worker"
 _THROTTLES = ", ".join(
     f"{way}ThrottleEvents{index}" for way in ("Read", "Write") for index in ("", " GSI1", " GSI2")
 )
+
+
+def _days(*left: float) -> Data:
+    """Days that a certificate has left, as they are reported every twelve hours."""
+    return {_DAYS: {place * 720: ((days, 1),) for place, days in enumerate(left)}}
 
 
 def _pair(name: str) -> str:
@@ -170,6 +176,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         (_each(_HOSTS, ((0, 1), (1, 1)), 60), _each(_HOSTS, ((2, 3),), 60, start=2)),
         stays=True,
     ),
+    "CertificateEndsAlarm": Scenario(
+        (_days(20, 20, 19, 19), _days(21, 20)),
+        1440,
+        # Renewed in time, and one that is not reported until its third day.
+        (_days(23, 22, 22, 21, 21, 197), {_DAYS: {2900: ((21, 1),)}}),
+        stays=True,
+    ),
     "RelayErrorsAlarm": total(_ERRORS, 5, 5),
     "OldestDueJobAlarm": level(_DUE, 301, 300, 1, 5),
     "ErasureOverdueAlarm": level("ErasureAgeSeconds worker", 48 * 3600 + 1, 48 * 3600, 60),
@@ -241,6 +254,7 @@ QUIET_DAY: Data = {
     _LATE: dict.fromkeys(range(_DAY), ((0.1, 290), (25.2, 10))),
     _PAID: dict.fromkeys(range(0, _DAY, 2), ((700, 19), (3500, 1))),
     _HOSTS: dict.fromkeys(range(_DAY), ((3, 2),)),
+    **_days(150, 149),
     _DUE: dict.fromkeys(range(_DAY), ((12, 2),)),
     _CPU: dict.fromkeys(range(_DAY), ((45, 3),)),
     "Refusals web INTERNAL_ERROR": {300: ((1, 1),)},

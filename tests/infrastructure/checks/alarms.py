@@ -109,6 +109,7 @@ def each_alarm_watches_this_stack(deployment: Deployment) -> Iterator[str]:
     facts = {
         "Stage": deployment.stage,
         "LoadBalancer": "<LoadBalancer.LoadBalancerFullName>",
+        "CertificateArn": deployment.certificate,
         "TableName": deployment.service.parameters["TableName"],
         "ClusterName": "<Cluster>",
         "WebACL": f"farebox-{deployment.stage}",

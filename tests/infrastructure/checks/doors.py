@@ -4,7 +4,8 @@ cloudformation/base."""
 from collections.abc import Iterator
 
 from tests.infrastructure.checks.balancer import BALANCER, LISTENER, TARGETS, attributes
-from tests.infrastructure.deployments import Deployment
+from tests.infrastructure.deployments import FILLED, Deployment
+from tests.infrastructure.deployments import deployment as rendered
 from tests.infrastructure.facts import differing
 
 CERTIFICATE = "CertificateManager::Certificate"
@@ -62,6 +63,29 @@ def every_listener_has_the_certificate_of_the_domain(deployment: Deployment) -> 
         found = [one["CertificateArn"] for one in listener.get("Certificates", [])]
         if found != ([deployment.certificate] if listener["Protocol"] == "HTTPS" else []):
             yield f"{name} has the certificates {found}"
+
+
+def the_end_of_the_certificate_is_noticed(deployment: Deployment) -> Iterator[str]:
+    """Of the one that clients get. One that ACM issued ends as well, once its record is gone."""
+    found = [
+        pair["Value"]
+        for alarm in deployment.service.of("CloudWatch::Alarm").values()
+        if alarm.get("MetricName") == "DaysToExpiry"
+        for pair in alarm["Dimensions"]
+    ]
+    presented = deployment.certificate
+    wanted = [presented] if presented and deployment.guarded else []
+    if found != wanted:
+        yield f"the end of {wanted or 'no certificate'} must be noticed, not of {found}"
+    if deployment.service.outputs.get("BalancerCertificateArn", "") != presented:
+        yield f"the output BalancerCertificateArn is not {presented or 'left out'}"
+
+
+def dev_has_no_alarm_of_its_certificate_either(deployment: Deployment) -> Iterator[str]:
+    if deployment.guarded:
+        return
+    chosen = {name: FILLED[name] for name in ("DomainName", "CertificateArn")}
+    yield from rendered("dev", deployment.root, **chosen).service.of("CloudWatch::Alarm")
 
 
 def a_certificate_is_made_where_a_zone_stands_in_for_one(deployment: Deployment) -> Iterator[str]:

@@ -30,6 +30,7 @@ KNOWN = {
         "TargetResponseTime",
         "UnHealthyHostCount",
     },
+    "AWS/CertificateManager": {"DaysToExpiry"},
     "AWS/DynamoDB": {
         "ConditionalCheckFailedRequests",
         "ConsumedReadCapacityUnits",
@@ -50,6 +51,7 @@ KNOWN = {
 # The sets of dimensions that each namespace publishes. An alarm with another set never goes off.
 DIMENSIONS = {
     "AWS/ApplicationELB": ({"LoadBalancer"}, {"LoadBalancer", "TargetGroup"}),
+    "AWS/CertificateManager": ({"CertificateArn"},),
     "AWS/DynamoDB": (
         {"TableName"},
         {"TableName", "Operation"},

@@ -1,10 +1,44 @@
 """Mutations of the alarms, their metrics and the dashboard."""
 
-from tests.infrastructure.template_mutations.mutation import on
+from tests.infrastructure.template_mutations.mutation import BASE, SERVICE, TemplateMutation, on
 
 WATCHING = (
     on("bounces-misspelt", "MailBouncesAlarm", "Reputation.BounceRate", "Reputation.Bounces"),
     on("complaints-of-no-one", "MailComplaintsAlarm", "!Ref MailConfigurationSet", "farebox"),
+    on("end-of-a-certificate-misspelt", "CertificateEndsAlarm", "DaysToExpiry", "DaysToExpire"),
+    on(
+        "end-of-another-certificate",
+        "CertificateEndsAlarm",
+        "Value: !Ref BalancerCertificateArn",
+        'Value: ""',
+    ),
+    on("end-of-a-certificate-too-late", "CertificateEndsAlarm", "Threshold: 21", "Threshold: 2"),
+    on(
+        "end-of-a-certificate-is-its-rescue",
+        "CertificateEndsAlarm",
+        "TreatMissingData: ignore",
+        "TreatMissingData: notBreaching",
+    ),
+    on(
+        "certificate-not-reported-yet",
+        "CertificateEndsAlarm",
+        "TreatMissingData: ignore",
+        "TreatMissingData: breaching",
+    ),
+    on("best-of-a-day", "CertificateEndsAlarm", "Statistic: Minimum", "Statistic: Maximum"),
+    TemplateMutation(
+        "end-of-a-certificate-in-dev",
+        SERVICE,
+        "HasGuardedCertificate: !And [!Condition IsGuarded, ",
+        "HasGuardedCertificate: !And [!Condition HasDomain, ",
+    ),
+    on(
+        "made-certificate-unwatched",
+        "BalancerCertificateArn",
+        "!If [MakesCertificate, !Ref Certificate, !Ref CertificateArn]",
+        "!Ref CertificateArn",
+        BASE,
+    ),
     on(
         "statistic-twice",
         "TargetLatencyAlarm",
