@@ -10,7 +10,7 @@ from service.core.metrics import Metric, NoMetrics
 from service.core.sweep import run_until
 from service.worker import background, run_all
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 class ScriptedSweep:

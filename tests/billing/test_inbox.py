@@ -335,7 +335,10 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def test_a_request_waits_for_what_is_quick(pool: ThreadPoolExecutor) -> None:
+def test_a_request_waits_for_what_is_quick(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.billing.inbox.INLINE_SECONDS", 60.0)
     world = World(inline=Inline(pool, 4).run)
     world.inbox.receive(world.facts())
     assert world.state() == "done"
@@ -349,7 +352,7 @@ def test_a_request_leaves_what_is_slow_and_the_rest_has_no_more_place(
 
     def slow() -> None:
         ran.append(1)
-        done.wait(10)
+        done.wait(60)
 
     for _ in range(5):
         inline.run(slow)

@@ -35,6 +35,12 @@ def click(page: Page, element: str) -> None:
     page.click(f'document.getElementById("{element}")')
 
 
+def balance(page: Page, available: str, held: str) -> None:
+    """Waits for it: what a page says of a job and of a balance comes in two responses."""
+    shown = [f'document.getElementById("{name}").textContent' for name in ("available", "held")]
+    page.wait(f'{shown[0]} === "{available}" && {shown[1]} === "{held}"')
+
+
 def make_video(page: Page) -> str:
     """Clicks and returns what the page says when it is done. The click itself disables the button:
     to wait for that could miss it."""
@@ -71,7 +77,7 @@ def test_a_visitor_makes_a_video_and_sees_its_credit_go(
         assert "New here" in text(page, "registration")
         assert make_video(page) == "Done: 1 charged."
         page.wait('document.querySelector("#job-list video")?.readyState >= 2')
-        assert (text(page, "available"), text(page, "held")) == ("2", "0")
+        balance(page, "2", "0")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         expect_clean(page, stack)
 
@@ -83,7 +89,7 @@ def test_a_failed_job_says_so_and_returns_its_credit(start: Callable[..., LiveSt
         inject(page, "The job fails")
         assert "Nothing was charged" in make_video(page)
         page.wait('document.querySelector("#job-list .FAILED")')
-        assert text(page, "available") == "3"
+        balance(page, "3", "0")
         expect_clean(page, stack)
 
 
@@ -100,7 +106,7 @@ def test_a_busy_provider_can_be_tried_again_with_the_same_key(
         page.wait('document.getElementById("armed").textContent === "None is armed."')
         assert make_video(page) == "Done: 1 charged."
         page.wait('document.querySelectorAll("#job-list .SUCCEEDED").length === 1')
-        assert (text(page, "available"), text(page, "held")) == ("2", "0")
+        balance(page, "2", "0")
 
 
 def become(page: Page, user_id: str) -> None:

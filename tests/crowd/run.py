@@ -20,6 +20,7 @@ from service.ledger.operations import Ledger
 from tests.crowd.books import Books
 from tests.doubles.signer import SHARED_SECRET, Signer
 from tests.stack.live_stack import LiveStack, separate_stack, video_body
+from tests.stack.times import LONG_TIMES
 
 SPEED = 10
 WELCOME = 12
@@ -51,7 +52,7 @@ class FastDays(SystemClock):
 class Plan:
     """How many operations of how many users, so many of them at once, and the seed that decides on
     them. More at once than the machine has the processors for is a test of the machine: a wallet
-    counts as busy after five seconds."""
+    counts as busy after its deadline."""
 
     operations: int
     users: int
@@ -164,7 +165,7 @@ class Crowd:
 
     def _repeated(self, send: Callable[[], requests.Response]) -> requests.Response:
         """Repeats what a machine was too slow for, as clients are to do: a signature that has
-        expired, and a wallet that was busy for five seconds, in which surely nothing was written.
+        expired, and a wallet that was busy until its deadline, in which surely nothing was written.
         How often a wallet was, is counted."""
         for _ in range(TRIES - 1):
             response = send()
@@ -274,6 +275,7 @@ def play(client: Any, plan: Plan, say: Callable[[str], None] = lambda _: None) -
     clock = FastDays(SPEED)
     began = time.monotonic()
     settings: dict[str, Any] = {
+        **LONG_TIMES,
         "welcome_credits": WELCOME,
         "video_price_credits": PRICES[0],
         "max_users": plan.users,

@@ -46,7 +46,7 @@ def test_outcomes_are_right_with_greenlets() -> None:
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

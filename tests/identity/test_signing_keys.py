@@ -36,7 +36,8 @@ from tests.identity.issuer import SUBJECT, Issuer, published, rsa_key
 
 DAY = 86_400
 # What a busy machine may take for what takes no time: less than anything here is waited for.
-MARGIN_SECONDS = 4.0
+MARGIN_SECONDS = 8.0
+HANG_SECONDS = 60.0
 
 
 def outcome(issuer: Issuer, kid: str = "one") -> str:
@@ -159,7 +160,7 @@ def test_many_threads_at_the_start_fetch_once(issuer: Issuer) -> None:
     tokens = [issuer.token(jti=str(number)) for number in range(16)]
 
     def verify(token: str) -> str:
-        arrived.wait(10)
+        arrived.wait(HANG_SECONDS)
         return issuer.tokens.verify(token).subject
 
     with ThreadPoolExecutor(16) as threads:
@@ -174,16 +175,16 @@ def test_while_one_thread_refreshes_no_one_else_waits(issuer: Issuer) -> None:
 
     def hold() -> None:
         requested.set()
-        assert response.wait(10)
+        assert response.wait(HANG_SECONDS)
 
     issuer.publisher.before = hold
     late = issuer.token(jti="late")
     with ThreadPoolExecutor(2) as threads:
         refreshing = threads.submit(issuer.tokens.verify, late)
-        assert requested.wait(10)
+        assert requested.wait(HANG_SECONDS)
         assert threads.submit(outcome, issuer).result(MARGIN_SECONDS) == SUBJECT
         response.set()
-        assert refreshing.result(10).subject == SUBJECT
+        assert refreshing.result(HANG_SECONDS).subject == SUBJECT
     assert issuer.publisher.requested == 2
 
 
@@ -194,12 +195,15 @@ def hanging(issuer: Issuer) -> Iterator[None]:
 
     def hang() -> None:
         requested.set()
-        ended.wait(10)
+        ended.wait(HANG_SECONDS)
 
     issuer.publisher.before = hang
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.identity.key_sets.FETCH_SECONDS", HANG_SECONDS)
+        patch.setattr("service.identity.signing_keys.MAX_WAIT_SECONDS", HANG_SECONDS)
+        yield
     ended.set()
-    assert requested.wait(10)
+    assert requested.wait(HANG_SECONDS)
 
 
 def test_a_known_key_never_waits_for_a_fetch(issuer: Issuer) -> None:
@@ -236,7 +240,10 @@ def test_a_flood_of_unknown_keys_while_google_hangs_delays_no_one(issuer: Issuer
             assert [outcome(issuer) for _ in range(3)] == [SUBJECT] * 3
             assert time.monotonic() - started < MARGIN_SECONDS
         assert refused == ["IdentityUnavailable"] * (60 - MAX_WAITING)
-        assert {done.result(10) for done in flood} == {"IdentityUnavailable", "TokenRejected"}
+        assert {done.result(HANG_SECONDS) for done in flood} == {
+            "IdentityUnavailable",
+            "TokenRejected",
+        }
     assert issuer.publisher.requested == 2
 
 
@@ -301,11 +308,11 @@ def test_no_one_there_is_an_outage(issuer: Issuer) -> None:
 def test_a_response_that_drips_is_given_up_while_it_drips(issuer: Issuer) -> None:
     def wait() -> None:
         issuer.clock.advance(1)
-        time.sleep(0.005)
+        time.sleep(0.01)
 
     issuer.publisher.between = wait
     assert outcome(issuer) == "unavailable"
-    assert FETCH_SECONDS <= issuer.publisher.pieces_sent < 100 < len(json.dumps(published("one")))
+    assert FETCH_SECONDS <= issuer.publisher.pieces_sent < len(json.dumps(published("one")))
 
 
 @pytest.mark.parametrize("serve", [drip_head, drip_body, drip_continue, stay_silent])

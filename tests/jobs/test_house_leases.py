@@ -97,19 +97,19 @@ def test_what_needs_no_lease_does_not_wait_for_one_that_is_being_taken(
 
     def stall(_: str) -> None:
         under_way.set()
-        free.wait(30)
+        free.wait(120)
 
     wire.before(stall)
     with ThreadPoolExecutor(2) as pool:
         try:
             refill = pool.submit(house.charge, 20 * ONE, clock.now())
-            assert under_way.wait(10)
-            pool.submit(house.note, "job", before).result(5)
-            pool.submit(house.put_back, before).result(5)
-            assert pool.submit(house.charge, ONE, clock.now()).result(5)
+            assert under_way.wait(60)
+            pool.submit(house.note, "job", before).result(60)
+            pool.submit(house.put_back, before).result(60)
+            assert pool.submit(house.charge, ONE, clock.now()).result(60)
         finally:
             free.set()
-        assert refill.result(10)
+        assert refill.result(60)
 
 
 def test_who_waits_too_long_for_the_lease_of_another_request_is_refused(
@@ -122,19 +122,19 @@ def test_who_waits_too_long_for_the_lease_of_another_request_is_refused(
 
     def stall(_: str) -> None:
         under_way.set()
-        free.wait(30)
+        free.wait(120)
 
     Wire(dynamodb).before(stall)
     with ThreadPoolExecutor(2) as pool:
         try:
             refill = pool.submit(house.charge, ONE, clock.now())
-            assert under_way.wait(10)
+            assert under_way.wait(60)
             waiter = pool.submit(house.charge, ONE, clock.now())
             with pytest.raises(StorageUnavailable):
-                waiter.result(5)
+                waiter.result(60)
         finally:
             free.set()
-        assert refill.result(10)
+        assert refill.result(60)
 
 
 @pytest.mark.parametrize("days", [-9, 9])

@@ -23,14 +23,14 @@ def submitting(world: ServiceHarness, *users: str) -> Iterator[list[Future[Submi
 
     def slow(*arguments: Any) -> Any:
         arrived.release()
-        responding.wait(30)
+        responding.wait(120)
         return create(*arguments)
 
     world.provider.create = slow
     with ThreadPoolExecutor(max(1, len(users))) as executor:
         jobs = [executor.submit(world.submit, user, user) for user in users]
         for _ in users:
-            assert arrived.acquire(timeout=30)
+            assert arrived.acquire(timeout=60)
         world.provider.create = create
         try:
             yield jobs

@@ -78,7 +78,7 @@ def test_a_run_does_not_wait_for_its_slowest_job(world: ServiceHarness) -> None:
 
     def sometimes(task_id: str | None, job_id: str) -> Any:
         if job_id == slow:
-            responding.wait(20)
+            responding.wait(60)
         return fetch_task(task_id, job_id)
 
     world.provider.fetch_task = sometimes
@@ -104,7 +104,7 @@ def test_a_run_does_not_wait_for_its_slowest_job(world: ServiceHarness) -> None:
     assert [job_id for _, job_id in world.provider.requested].count(slow) == 1
 
 
-def until(done: Callable[[], bool], rounds: int = 50) -> None:
+def until(done: Callable[[], bool], rounds: int = 200) -> None:
     assert any(done() for _ in range(rounds))
 
 

@@ -24,6 +24,7 @@ from tests.stack.live_stack import LiveStack
 from tests.stack.stack_settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
+UP_SECONDS = 240.0
 
 
 @dataclass
@@ -51,7 +52,7 @@ class FaultInjector:
     def exchange(self, request: bytes, *, no_more: bool = True) -> list[RawResponse]:
         """All responses to those bytes until the service ends the connection; our side is closed
         behind them."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(request)
             if no_more:
                 connection.shutdown(socket.SHUT_WR)
@@ -123,7 +124,8 @@ def _environment(stack: LiveStack) -> dict[str, str]:
 
 
 def _wait_until_up(gate: FaultInjector) -> None:
-    for _ in range(900):
+    end = time.monotonic() + UP_SECONDS
+    while time.monotonic() < end:
         try:
             gate.exchange(b"GET /health/live HTTP/1.0\r\n\r\n")
         except OSError:

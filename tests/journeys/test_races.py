@@ -10,23 +10,12 @@ import requests
 
 from service.core.clock import SystemClock
 from tests.stack.live_stack import LiveStack, at_once, new_key
+from tests.stack.times import LONG_TIMES
 
 # No video finishes on its own, so that only the race decides.
 SIMULATOR = {"video_seconds": 600.0, "kling_concurrency": 10_000}
-# A race must end by its rules, not by the time-outs of a busy machine.
 CALL_WAIT_SECONDS = 40.0
 LOCK_WAIT_SECONDS = 200.0
-TIMES = {
-    "dynamodb_connect_timeout_seconds": 40.0,
-    "dynamodb_read_timeout_seconds": 40.0,
-    "transaction_deadline_seconds": 40.0,
-    "kling_create_seconds": 40.0,
-    "submit_seconds": 200.0,
-    "text_grace_seconds": 200.0,
-    "catch_up_grace_seconds": 200.0,
-    "live_grace_seconds": 200.0,
-    "quarantine_seconds": 600.0,
-}
 
 one_process_and_two = pytest.mark.parametrize("processes", [1, 2])
 
@@ -40,7 +29,7 @@ def race(
     monkeypatch.setattr("service.ledger.feature.WAIT_LIMIT_SECONDS", LOCK_WAIT_SECONDS)
 
     def begin(processes: int, **settings: Any) -> tuple[LiveStack, list[str]]:
-        stack = start(clock=SystemClock(), simulator=SIMULATOR, **TIMES, **settings)
+        stack = start(clock=SystemClock(), simulator=SIMULATOR, **LONG_TIMES, **settings)
         return stack, [stack.url, *(stack.open_app() for _ in range(processes - 1))]
 
     return begin

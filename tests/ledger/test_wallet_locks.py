@@ -21,7 +21,7 @@ def start(act: Callable[[], None]) -> threading.Thread:
 
 def until(found: Callable[[], bool]) -> None:
     pause = threading.Event()
-    for _ in range(500):
+    for _ in range(6000):
         if found():
             return
         pause.wait(0.01)
@@ -53,7 +53,7 @@ def test_locks_are_taken_in_the_order_of_the_requests() -> None:
             threads.append(start(lambda number=number: take(number)))  # type: ignore[misc]
             until(lambda number=number: waiting(wallet_locks) == number + 1)  # type: ignore[misc]
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert order == [(number, True) for number in range(5)]
 
 
@@ -65,7 +65,7 @@ def test_beyond_the_bound_no_one_waits() -> None:
         until(lambda: waiting(wallet_locks) == 1)
         with pytest.raises(TooManyWaiting), wallet_locks.locked("u"):
             pass
-    thread.join(5)
+    thread.join(60)
 
 
 def test_the_wait_limit_ends_the_wait_and_frees_the_place_in_the_queue() -> None:
@@ -90,7 +90,7 @@ def test_a_greenlet_killed_while_it_waits_leaves_no_lock_locked(
     """It dies after the lock was passed on to it and before it runs again."""
     threads = SimpleNamespace(Lock=threading.Lock, Event=Event)
     monkeypatch.setattr(fifo_gate, "threading", threads)
-    wallet_locks = WalletLocks(4, wait_limit_seconds=5)
+    wallet_locks = WalletLocks(4, wait_limit_seconds=60)
 
     def take() -> None:
         with wallet_locks.locked("u"):

@@ -33,7 +33,7 @@ from service.notifications.entities import EventType
 from service.settings import Settings, make_settings
 from service.worker import background, run_all
 from tests.doubles.fast import FastClock
-from tests.doubles.locks import UntilLocked
+from tests.doubles.locks import without_time_outs
 from tests.doubles.raw_client import RawClient
 from tests.faults.enumeration.tables import MemoryBehind
 from tests.stack.stack_settings import SETTINGS, SIMULATED
@@ -169,7 +169,7 @@ class LiveStack:
         if self._memory:
             parts.core.table._client.wire = self._memory
         else:
-            UntilLocked(parts.core.table._client)
+            without_time_outs(parts.core.table._client)
         return parts
 
     def _work(self) -> None:

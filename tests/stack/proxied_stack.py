@@ -23,8 +23,8 @@ from tests.stack.live_stack import IMAGE
 from tests.stack.stack_settings import CLIENT_ID
 from tests.stack.times import SHORT_TIMES
 
-UP_SECONDS = 60.0
-SETTLE_SECONDS = 90.0
+UP_SECONDS = 240.0
+SETTLE_SECONDS = 240.0
 
 
 class ProxiedStack:

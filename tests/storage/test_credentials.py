@@ -133,7 +133,8 @@ def test_a_call_without_credentials_waits_no_longer_than_its_limit(
     assert task().access_key == "KEY1"
 
 
-def test_many_calls_wait_for_one_refresh() -> None:
+def test_many_calls_wait_for_one_refresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "WAIT_SECONDS", 60.0)
     source, background = Source(GOOD), Background()
     task = TaskCredentials(source.session, FakeClock(), background)
     keys: list[str] = []

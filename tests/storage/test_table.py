@@ -100,18 +100,19 @@ def test_no_more_calls_are_in_progress_than_allowed(
 ) -> None:
     """The call that finds no place in time was never sent."""
     monkeypatch.setattr("service.storage.table.CALL_WAIT_SECONDS", 0.05)
-    table = Table(connect("us-east-1", client.meta.endpoint_url, 1, 5, 1), table_name, max_calls=1)
+    connected = connect("us-east-1", client.meta.endpoint_url, 30, 30, 1)
+    table = Table(connected, table_name, max_calls=1)
     begun, release = threading.Event(), threading.Event()
 
     def hold(operation: str) -> None:
         begun.set()
-        release.wait(10)
+        release.wait(60)
 
     wire = Wire(table._client)
     wire.before(hold)
     with ThreadPoolExecutor(1) as executor:
         first = executor.submit(table.get, ONE)
-        begun.wait(10)
+        assert begun.wait(60)
         with pytest.raises(TableSaturated):
             table.write(Put(ONE, {"a": 1}))
         release.set()

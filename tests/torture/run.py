@@ -24,9 +24,9 @@ from tests.torture.outcome import Outcome, in_words
 CLIENTS = 5
 KILLS_BETWEEN_TABLE_RESTARTS = 90
 KILLS_BETWEEN_AUDITS = 250
-SETTLE_SECONDS = 120.0
-"""Window, quarantine, the minute by which a job is postponed after a failed query, and as much
-again for a slow machine."""
+SETTLE_SECONDS = 240.0
+"""Window, quarantine, the minute by which a job is postponed after a failed query, and three
+times as much for a slow machine."""
 MAX_REPEATED = 500
 MAX_DUE = 1_000
 JOIN_SECONDS = 60.0

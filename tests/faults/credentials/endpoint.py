@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-MAX_SECONDS = 15.0
+MAX_SECONDS = 60.0
 
 
 @dataclass
