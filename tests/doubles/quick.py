@@ -11,3 +11,15 @@ class QuickClock(SystemClock):
 
     def sleep(self, seconds: float) -> None:
         threading.Event().wait(min(seconds, self._max_pause_seconds))
+
+
+class MovedClock(QuickClock):
+    """Is ahead by what a test says, and by a step more after each reading of `monotonic`: a time
+    limit of a minute is over at once, and not because the machine was busy."""
+
+    ahead = 0.0
+    step = 0.0
+
+    def monotonic(self) -> float:
+        self.ahead += self.step
+        return super().monotonic() + self.ahead

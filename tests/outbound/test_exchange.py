@@ -1,10 +1,12 @@
 """Small requests over kept connections: sent in one piece, nothing kept that is not clean, and
 "never sent" kept apart from the rest."""
 
+import math
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,11 +26,14 @@ HEADERS = {"host": "table.example.com", "x-one": "1"}
 
 
 class Server:
-    """Sends the same response to each request; keeps each piece that came in, and counts
-    connections."""
+    """Sends the same response to each request, or at most `times` of them; keeps each piece that
+    came in, and counts connections."""
 
-    def __init__(self, response: bytes, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, response: bytes, tls: ssl.SSLContext | None = None, times: float = math.inf
+    ) -> None:
         self._response = response
+        self._times = times
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.pieces: list[bytes] = []
@@ -48,7 +53,8 @@ class Server:
             with stream:
                 while piece := stream.recv(65536):
                     self.pieces.append(piece)
-                    stream.sendall(self._response)
+                    if len(self.pieces) <= self._times:
+                        stream.sendall(self._response)
 
     def stop(self) -> None:
         with suppress(OSError):
@@ -57,8 +63,10 @@ class Server:
 
 
 @contextmanager
-def serving(response: bytes, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    server = Server(response, tls)
+def serving(
+    response: bytes, tls: ssl.SSLContext | None = None, times: float = math.inf
+) -> Iterator[Server]:
+    server = Server(response, tls, times)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield server
@@ -72,9 +80,16 @@ def exchanges(url: str, tls: ssl.SSLContext | None = None) -> Exchanges:
 
 
 def post(
-    target: Exchanges, body: bytes = b"{}", headers: dict[str, str] = HEADERS, seconds: float = 5.0
+    target: Exchanges, body: bytes = b"{}", headers: dict[str, str] = HEADERS, seconds: float = 60.0
 ) -> Response:
     return target.post("/", headers, body, Timeout(total=seconds))
+
+
+def eventually(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.002)
 
 
 def test_a_request_is_sent_whole_in_one_piece() -> None:
@@ -129,11 +144,15 @@ def test_what_is_no_bounded_response_is_an_error_and_not_kept(response: bytes) -
 
 
 def test_a_response_that_does_not_come_is_given_up_and_may_have_arrived() -> None:
-    with serving(b"") as server:
+    """On a connection that is open: to connect takes no part of its time."""
+    with serving(OK, times=1) as server:
+        target = exchanges(server.url)
+        post(target)
         with pytest.raises(Exception) as raised:  # noqa: PT011 - urllib3 raises many kinds
-            post(exchanges(server.url), seconds=1)
+            post(target, seconds=0.5)
         assert not isinstance(raised.value, NotConnected)
-    assert len(server.pieces) == 1
+        eventually(lambda: len(server.pieces) == 2)
+    assert server.connections == 1
 
 
 def test_where_no_one_listens_nothing_is_sent() -> None:

@@ -10,23 +10,14 @@ import pytest
 from urllib3 import HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
-from service.core.clock import SystemClock
 from service.outbound.network import IDLE_SECONDS, Network, NotConnected
 from tests.doubles.certificate import Certificate, make_certificate
+from tests.doubles.quick import MovedClock
 from tests.doubles.slow_servers import SlowServer
 from tests.faults.connections.server import CORK
 
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 SIZE = 2
-
-
-class Moved(SystemClock):
-    """The machine's clock, and what it is ahead by."""
-
-    ahead = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
 
 
 class Counting:
@@ -41,7 +32,7 @@ class Counting:
     def __call__(self, connection: socket.socket) -> None:
         self.connections += 1
         while _received(connection):
-            self.barrier.wait(10)
+            self.barrier.wait(60)
             _send_together(
                 connection, self._responses.pop(0) if self._responses else (RESPONSE + b"ok",)
             )
@@ -80,7 +71,7 @@ class Stage:
     """A server, and a pool of connections to it."""
 
     def __init__(self, scheme: str, certificate: Certificate, serve: Counting) -> None:
-        self.clock = Moved()
+        self.clock = MovedClock()
         self.server = SlowServer(serve, certificate.serving() if scheme == "https" else None)
         self.network = Network(self.clock)
         self.certificate = certificate
@@ -99,7 +90,7 @@ class Stage:
         self.server.__exit__()
 
     def post(self, pool: HTTPConnectionPool | None = None) -> bytes:
-        timeout = Timeout(total=20, connect=10, read=10)
+        timeout = Timeout(total=60, connect=60, read=60)
         return (pool or self.pool).urlopen("POST", "/", body=b"{}", timeout=timeout).data
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.doubles.certificate import make_certificate
 from tests.doubles.slow_servers import (
+    IN_TIME_SECONDS,
     SlowServer,
     drip_body,
     drip_continue,
@@ -20,11 +21,9 @@ from tests.doubles.slow_servers import (
     flood_continue,
     stay_silent,
     take_slowly,
+    until_received,
 )
 from tests.providers.timed_call import SECONDS, timed
-
-# How much later than its deadline a call may end on a busy machine.
-MARGIN_SECONDS = 3.0
 
 Timed = Callable[..., tuple[str, float]]
 
@@ -69,13 +68,8 @@ def call(request: pytest.FixtureRequest, greenlets: Greenlets) -> Timed:
 def given_up(
     call: Timed, kind: str, server: SlowServer, trusted: Path | None = None
 ) -> tuple[str, float]:
-    """How the call ended. One that a pause of this machine ended before anything was sent is made
-    again."""
-    for _ in range(5):
-        ended, seconds = call(kind, server.url, str(trusted or ""))
-        if ended != "NeverSent" or server.has_received:
-            break
-    return ended, seconds
+    """How the call ended."""
+    return until_received(server, lambda: call(kind, server.url, str(trusted or "")))
 
 
 STEPS = {
@@ -96,7 +90,7 @@ def test_a_response_that_never_ends_is_given_up_at_the_deadline(
     with SlowServer(STEPS[step]) as server:
         ended, seconds = given_up(call, kind, server)
     assert ended == "NoResponse"
-    assert seconds < SECONDS + MARGIN_SECONDS
+    assert seconds < IN_TIME_SECONDS
 
 
 @pytest.mark.parametrize("kind", ["post", "get"])
@@ -106,7 +100,7 @@ def test_the_same_holds_over_tls(step: str, kind: str, call: Timed, tmp_path: Pa
     with SlowServer(STEPS[step], certificate.serving()) as server:
         ended, seconds = given_up(call, kind, server, certificate.certificate)
     assert ended == "NoResponse"
-    assert seconds < SECONDS + MARGIN_SECONDS
+    assert seconds < IN_TIME_SECONDS
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("post", "NeverSent"), ("get", "NoResponse")])
@@ -117,7 +111,7 @@ def test_a_handshake_that_never_ends_is_given_up_and_nothing_was_sent(
     with SlowServer(drip_handshake) as server:
         ended, seconds = call(kind, server.url.replace("http:", "https:"), "")
     assert ended == expected
-    assert seconds < SECONDS + MARGIN_SECONDS
+    assert seconds < IN_TIME_SECONDS
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
@@ -130,7 +124,7 @@ def test_a_body_that_is_taken_slowly_is_given_up_and_may_have_arrived(
         trusted = certificate.certificate if secure else None
         ended, seconds = given_up(call, "upload", server, trusted)
     assert ended == "NoResponse"
-    assert seconds < SECONDS + MARGIN_SECONDS
+    assert seconds < IN_TIME_SECONDS
 
 
 @pytest.mark.protocol("one-deadline")
@@ -142,7 +136,7 @@ def test_a_connection_that_no_one_accepts_is_given_up_and_nothing_was_sent(call:
         for each in waiting:
             each.close()
     assert ended in ("NeverSent", "NoResponse")
-    assert seconds < SECONDS + MARGIN_SECONDS
+    assert seconds < IN_TIME_SECONDS
 
 
 def test_a_large_body_over_tls_arrives_whole(call: Timed, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from service.providers.http import NeverSent, NoResponse, ProviderHttp, Reply
 from tests.doubles.certificate import make_certificate
-from tests.doubles.quick import QuickClock
+from tests.doubles.quick import MovedClock, QuickClock
+from tests.doubles.slow_servers import drip
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Serve = Callable[[socket.socket], None]
@@ -34,7 +35,7 @@ class Server:
     def _run(self) -> None:
         with suppress(OSError):
             connection, _ = self._listener.accept()
-            connection.settimeout(10)
+            connection.settimeout(60)
             with (
                 self._tls.wrap_socket(connection, server_side=True)
                 if self._tls
@@ -82,7 +83,7 @@ def respond_ok(connection: socket.socket) -> None:
 
 
 def send(
-    server: Server, http: ProviderHttp | None = None, *, seconds: float = 5.0, body: bytes = b"{}"
+    server: Server, http: ProviderHttp | None = None, *, seconds: float = 60.0, body: bytes = b"{}"
 ) -> Reply:
     clock = QuickClock()
     return (http or ProviderHttp(clock)).send_once(
@@ -105,7 +106,7 @@ def test_a_trusted_server_receives_the_request(tmp_path: Path) -> None:
     with Server(respond_ok, certificate.serving()) as server:
         assert send(server, http) == Reply(200, b"{}")
     with Server(respond_ok, certificate.serving()) as server:
-        assert http.get(server.url, {}, QuickClock().monotonic() + 5) == Reply(200, b"{}")
+        assert http.get(server.url, {}, QuickClock().monotonic() + 60) == Reply(200, b"{}")
 
 
 @contextmanager
@@ -123,7 +124,7 @@ def test_a_certificate_that_does_not_hold_is_never_sent_anything(tmp_path: Path,
         send(server, http)
     assert server.received == b""
     with not_trusted(tmp_path, kind) as (server, http), pytest.raises(NoResponse):
-        http.get(server.url, {}, QuickClock().monotonic() + 5)
+        http.get(server.url, {}, QuickClock().monotonic() + 60)
     assert server.received == b""
 
 
@@ -139,20 +140,16 @@ def test_the_roots_that_are_trusted_are_read_once_for_all_requests(
             assert send(server, http).status == 200
 
 
-def drip(connection: socket.socket) -> None:
-    """Announces a long response and sends a byte of it ten times a second."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n")
-    for _ in range(60):
-        connection.sendall(b" ")
-        time.sleep(0.1)
-
-
 def test_a_response_that_drips_past_the_deadline_is_none() -> None:
-    started = time.monotonic()
-    with Server(drip) as server:
-        with pytest.raises(NoResponse):
-            send(server, seconds=1)
-        assert time.monotonic() - started < 4
+    clock = MovedClock()
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n ")
+        clock.ahead = 60.0
+        drip(connection, b" " * 59)
+
+    with Server(serve) as server, pytest.raises(NoResponse):
+        ProviderHttp(clock).send_once(server.url, {}, b"{}", clock.monotonic() + 60)
 
 
 def refuse_early(connection: socket.socket) -> None:
@@ -227,7 +224,7 @@ def test_a_redirect_is_a_response_and_not_followed() -> None:
         assert send(server).status == 302
     with Server(lambda connection: connection.sendall(moved)) as server:
         assert (
-            ProviderHttp(QuickClock()).get(server.url, {}, QuickClock().monotonic() + 5).status
+            ProviderHttp(QuickClock()).get(server.url, {}, QuickClock().monotonic() + 60).status
             == 302
         )
 
@@ -264,6 +261,6 @@ def test_a_request_without_a_response_may_have_arrived() -> None:
 
 def test_an_address_is_requested_with_its_query() -> None:
     with Server(respond_ok) as server:
-        http, until = ProviderHttp(QuickClock()), QuickClock().monotonic() + 5
+        http, until = ProviderHttp(QuickClock()), QuickClock().monotonic() + 60
         http.send_once(server.url.replace("/path", "?a=b"), {}, b"{}", until)
     assert server.received.startswith(b"POST /?a=b ")

@@ -92,14 +92,14 @@ def bedrock(
         guardrail=guardrail,
         streams=Streams(clock),
         http=ProviderHttp(clock),
-        waits=waits or Waits(5.0, 5.0),
-        count_seconds=2.0,
+        waits=waits or Waits(60.0, 60.0),
+        count_seconds=60.0,
         clock=clock,
         metrics=metrics or NoMetrics(),
     )
 
 
-def request(seconds: float = 10.0, **more: Any) -> GenerationRequest:
+def request(seconds: float = 120.0, **more: Any) -> GenerationRequest:
     fields: dict[str, Any] = {
         "job_id": "job_1",
         "model_id": "gpt-5.2",
@@ -133,8 +133,8 @@ def openai(
         key=ApiKey(lambda: key or "openai-local-api-key", clock),
         streams=Streams(clock),
         http=ProviderHttp(clock),
-        waits=waits or Waits(5.0, 5.0),
-        count_seconds=2.0,
+        waits=waits or Waits(60.0, 60.0),
+        count_seconds=60.0,
         clock=clock,
         metrics=metrics or NoMetrics(),
     )

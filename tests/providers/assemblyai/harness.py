@@ -31,7 +31,7 @@ class AssemblyAiHarness:
     metrics: Counting = field(default_factory=Counting)
     clock: QuickClock = field(default_factory=QuickClock)
 
-    def client(self, url: str | None = None, seconds: float = 5.0) -> AssemblyAi:
+    def client(self, url: str | None = None, seconds: float = 60.0) -> AssemblyAi:
         """Reads its keys one after the other, the last of them again and again."""
         return AssemblyAi(
             ProviderHttp(self.clock, max_received_bytes=MAX_RECEIVED_BYTES),
@@ -70,4 +70,4 @@ class AssemblyAiHarness:
             requests.delete(self.url + path, timeout=30)
 
     def soon(self) -> float:
-        return self.clock.monotonic() + 5
+        return self.clock.monotonic() + 60

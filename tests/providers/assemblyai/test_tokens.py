@@ -46,7 +46,7 @@ def tokens(sockets: SpeechSockets, key: str = KEY, counts: Counts | None = None)
 
 
 def issue(sockets: SpeechSockets, request: TokenRequest = REQUEST) -> SpeechToken | Rejected:
-    found: SpeechToken | Rejected = tokens(sockets).issue(request, SystemClock().monotonic() + 5)
+    found: SpeechToken | Rejected = tokens(sockets).issue(request, SystemClock().monotonic() + 60)
     return found
 
 
@@ -121,7 +121,7 @@ def test_without_a_usable_response_there_is_no_token(
 
 def test_another_key_wakes_an_operator(sockets: SpeechSockets) -> None:
     counts = Counts()
-    found = tokens(sockets, "another", counts).issue(REQUEST, SystemClock().monotonic() + 5)
+    found = tokens(sockets, "another", counts).issue(REQUEST, SystemClock().monotonic() + 60)
     assert found == UNAVAILABLE
     assert "ProviderRefusesUs" in str(vars(counts)) or "PROVIDER_REFUSES_US" in str(vars(counts))
 

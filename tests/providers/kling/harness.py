@@ -47,7 +47,7 @@ class KlingHarness:
         counts = self.metrics.counts
         return counts[Metric.PROVIDER_REFUSES_US], counts[Metric.PROVIDER_NOT_REACHED]
 
-    def kling(self, url: str | None = None, seconds: float = 5.0) -> Kling:
+    def kling(self, url: str | None = None, seconds: float = 60.0) -> Kling:
         clock = QuickClock()
 
         def read() -> KlingKeys:
@@ -84,4 +84,4 @@ class KlingHarness:
 
 
 def soon() -> float:
-    return QuickClock().monotonic() + 5
+    return QuickClock().monotonic() + 60

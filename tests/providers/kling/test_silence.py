@@ -11,7 +11,13 @@ from service.core.metrics import Metric
 from service.providers.base import Indeterminate, Rejected, RejectionReason
 from service.providers.kling.credentials import KlingKeys
 from tests.doubles.quick import QuickClock
-from tests.doubles.slow_servers import SlowServer, drip_head, stay_silent
+from tests.doubles.slow_servers import (
+    IN_TIME_SECONDS,
+    SlowServer,
+    drip_head,
+    stay_silent,
+    until_received,
+)
 from tests.providers.kling.harness import ORDER, KlingHarness, soon
 
 SECONDS = 0.3
@@ -33,15 +39,20 @@ def test_a_create_without_a_response_is_logged_and_counted(
     harness: KlingHarness, logs: list[Any], serve: Any
 ) -> None:
     with SlowServer(serve) as server:
-        until = QuickClock().monotonic() + SECONDS
-        assert harness.kling(server.url).create(ORDER, until) == Indeterminate()
+
+        def create() -> object:
+            logs.clear()
+            harness.metrics.counts.clear()
+            return harness.kling(server.url).create(ORDER, QuickClock().monotonic() + SECONDS)
+
+        assert until_received(server, create) == Indeterminate()
     (line,) = logs
     assert (line["event"], line["operation"], line["job_id"]) == (
         "provider_silent",
         "create",
         "job_1",
     )
-    assert 0 < line["seconds"] < SECONDS + 1
+    assert 0 < line["seconds"] < IN_TIME_SECONDS
     assert "stay held" in line["next"]
     assert harness.metrics.counts[Metric.PROVIDER_SILENT] == 1
 

@@ -198,10 +198,10 @@ def test_a_refusal_for_haste_is_obeyed_and_followed_by_another_call(world: Twitc
 
 
 def test_a_call_that_takes_too_long_ends_in_time(world: TwitchHarness) -> None:
-    world.fault("videos", "slow", seconds=2)
+    world.fault("videos", "slow", seconds=60)
     started = time.monotonic()
     assert world.find(video_id=VIDEO, client=world.connected(seconds=0.3)) == Indeterminate()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 40
 
 
 @pytest.mark.parametrize(
