@@ -26,7 +26,8 @@ from service.core.clock import SystemClock
 from service.settings import process_environment
 
 READY = "ready "
-START_SECONDS = 60.0
+# Ends what hangs: several start at once on a busy machine.
+START_SECONDS = 180.0
 # Long, because SIGKILL loses acknowledged writes.
 STOP_SECONDS = 60.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

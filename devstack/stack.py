@@ -32,7 +32,8 @@ _WEB = (sys.executable, "-m", "gunicorn", "-c", "docker/gunicorn.conf.py")
 _WORKER = (sys.executable, "-m", "service.worker")
 _RELAY = (sys.executable, "-m", "service.relay")
 _SIMULATORS = (sys.executable, "-m", "devstack.simulators")
-_UP_SECONDS = 40.0
+# Ends what hangs: what dies is noticed at once.
+_UP_SECONDS = 180.0
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _WEB_STOP_SECONDS = 35.0

@@ -31,7 +31,7 @@ def configuration(**own: str) -> StackConfiguration:
     )
 
 
-def eventually(holds: Callable[[], object], seconds: float = 60.0) -> bool:
+def eventually(holds: Callable[[], object], seconds: float = 200.0) -> bool:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -42,7 +42,7 @@ def eventually(holds: Callable[[], object], seconds: float = 60.0) -> bool:
 
 def responds(url: str) -> bool:
     try:
-        return call("GET", url, seconds=2).status == 200
+        return call("GET", url, seconds=10).status == 200
     except OSError:
         return False
 

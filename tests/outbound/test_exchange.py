@@ -5,8 +5,7 @@ import math
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from service.outbound.network import Network, NotConnected
 from service.outbound.response import Response
 from service.outbound.trust import public_roots
 from tests.doubles.certificate import make_certificate
+from tests.doubles.eventually import eventually
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 MAX_BYTES = 10_000
@@ -83,13 +83,6 @@ def post(
     target: Exchanges, body: bytes = b"{}", headers: dict[str, str] = HEADERS, seconds: float = 60.0
 ) -> Response:
     return target.post("/", headers, body, Timeout(total=seconds))
-
-
-def eventually(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.002)
 
 
 def test_a_request_is_sent_whole_in_one_piece() -> None:

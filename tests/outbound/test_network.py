@@ -14,10 +14,9 @@ from service.core.clock import SystemClock
 from service.outbound.network import MAX_LOOKUPS, Network
 from service.outbound.sockets import MAX_RECEIVED_BYTES, BoundedSocket, ReceivedTooMuch
 from tests.doubles.clock import FakeClock
+from tests.doubles.eventually import WAIT_SECONDS, eventually
 
 SECONDS = 0.3
-# Ends what hangs, and nothing on a machine that pauses.
-WAIT_SECONDS = 60.0
 MANY = 32
 
 
@@ -35,13 +34,6 @@ def addresses(*hosts: str) -> Any:
 def listening() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield int(listener.getsockname()[1])
-
-
-def eventually(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + WAIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.001)
 
 
 def test_a_name_that_is_not_resolved_in_time_is_given_up() -> None:

@@ -20,6 +20,7 @@ from service.providers.generation import (
     VendorFault,
 )
 from service.providers.streams import Waits
+from tests.doubles.eventually import eventually
 from tests.providers.text_harness import (
     MODELS,
     TextHarness,
@@ -192,6 +193,8 @@ def test_a_fault_ends_in_the_event_that_is_true_of_it(
     counted = {case.counted} if case.counted else set()
     assert world.metrics.counts.keys() - {Metric.PROVIDER_ERRORS} <= counted
     assert counted <= world.metrics.counts.keys()
+    # A response that takes too long is given up whether or not its request has been read by then.
+    eventually(world.received)
     assert len(world.received()) == 1
 
 

@@ -280,7 +280,7 @@ def test_a_slow_reader_in_time_gets_all(pair: Pair) -> None:
 
     reading = gevent.spawn(read)
     pair.ours.sendall(data)
-    assert reading.get(timeout=10) == data
+    assert reading.get(timeout=60) == data
 
 
 def test_a_slow_reader_of_a_large_response_has_the_time_that_it_needs(

@@ -182,6 +182,7 @@ def test_a_refused_callback_is_tried_again_a_few_times_only(
         return len(receiver.received) >= count
 
     eventually(lambda: reported(3))
+    eventually(lambda: len(stack.journal(operation="callback")) == 5)
     with pytest.raises(AssertionError):
         eventually(lambda: reported(4), wait_limit_seconds=0.3)
     assert receiver.reported_statuses() == ["succeed"] * 3
