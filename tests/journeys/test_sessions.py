@@ -200,7 +200,18 @@ def test_what_is_no_refresh_token_is_refused(
     assert details == {"reason": reason}
 
 
-def test_fifty_refreshes_at_once_leave_one_successor(stack: LiveStack) -> None:
+class StandingClock(SystemClock):
+    """It stays the same moment, however long a machine takes for what happens at once."""
+
+    def __init__(self) -> None:
+        self._moment = super().now()
+
+    def now(self) -> int:
+        return self._moment
+
+
+def test_fifty_refreshes_at_once_leave_one_successor(start: Callable[..., LiveStack]) -> None:
+    stack = start(clock=StandingClock(), welcome_credits=5)
     token = data(opened(stack))["refreshToken"]
     with ThreadPoolExecutor(50) as executor:
         responses = list(executor.map(lambda _: refreshed(stack, token), range(50)))
