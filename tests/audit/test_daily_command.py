@@ -53,7 +53,7 @@ class Site:
 
     def run(self) -> tuple[int, str, str]:
         with self.start() as process:
-            out, on_segment = process.communicate(timeout=60)
+            out, on_segment = process.communicate(timeout=120)
         return process.returncode, out, on_segment
 
     @property
@@ -102,7 +102,7 @@ def lose_a_head(site: Site, number: int) -> None:
 
 
 def until(found: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not found():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -155,7 +155,7 @@ def test_what_is_terminated_writes_its_place_and_the_next_goes_on_at_once(
     with site.start(SLOW) as process:
         until(site.some_way)
         process.terminate()
-        out, on_segment = process.communicate(timeout=30)
+        out, on_segment = process.communicate(timeout=120)
     record = site.record()
     assert (process.returncode, record.state, json.loads(out)["complete"]) == (
         2,

@@ -9,7 +9,7 @@ from tests.installs import ROOT, node_tools
 
 CLIENTS = ROOT / "tests" / "clients"
 FOLDER = ROOT / ".cache" / "clients"
-_SECONDS = 120
+_SECONDS = 250
 # None of the tools reports what it does.
 _SILENT = {"REDOCLY_TELEMETRY": "off", "SCARF_ANALYTICS": "false", "NO_COLOR": "1"}
 

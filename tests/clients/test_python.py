@@ -17,7 +17,7 @@ from tests.stack.live_stack import LiveStack
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
-SECONDS = 120
+SECONDS = 250
 BIN = Path(sys.executable).parent
 
 

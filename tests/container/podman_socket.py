@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.container.engine import CheckFailed, Engine, until_true
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _INTERVAL_SECONDS = 0.5
 

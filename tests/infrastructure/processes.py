@@ -313,14 +313,14 @@ class Client:
     def _signed_in(self, sub: str) -> dict[str, str]:
         body = {"sub": sub, "email": f"{sub}@example.com", "aud": self._audience}
         token = requests.post(
-            f"{self._simulator.url}/google/__token", json=body, timeout=10
+            f"{self._simulator.url}/google/__token", json=body, timeout=60
         ).json()["token"]
         return {"Authorization": f"Bearer {token}"}
 
     def _call_back(self, job: str) -> None:
         """Sends the callback that Kling would send, to the address in its request."""
         query = {"service": "kling", "operation": "create"}
-        orders = requests.get(f"{self._simulator.url}/__journal", params=query, timeout=10).json()[
+        orders = requests.get(f"{self._simulator.url}/__journal", params=query, timeout=60).json()[
             "requests"
         ]
         bodies = [

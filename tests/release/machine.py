@@ -89,7 +89,7 @@ class Machine:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=200,
             stdin=subprocess.DEVNULL,
             check=False,
         )

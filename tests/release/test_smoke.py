@@ -28,7 +28,7 @@ def smoke(folder: Path, health: str = "200", strangers: str = "401", document: s
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "STAGE": "dev", "SMOKE_TRIES": "1"}
     script = [str(ROOT / "release" / "smoke")]
     return subprocess.run(
-        script, env=environment, capture_output=True, timeout=30, check=False
+        script, env=environment, capture_output=True, timeout=120, check=False
     ).returncode
 
 

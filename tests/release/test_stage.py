@@ -54,7 +54,7 @@ def shell(script: str, stdin: int = subprocess.DEVNULL, **more: str) -> tuple[in
         stdin=stdin,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr

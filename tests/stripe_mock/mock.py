@@ -46,7 +46,7 @@ class Mock:
     """A running stripe-mock."""
 
     def __init__(self, port: int) -> None:
-        self._pool = HTTPConnectionPool("127.0.0.1", port, timeout=Timeout(10.0), retries=False)
+        self._pool = HTTPConnectionPool("127.0.0.1", port, timeout=Timeout(60.0), retries=False)
 
     def send(self, request: Request) -> tuple[int, str]:
         """The status and the body of its response. It knows an older version of the API, so the
@@ -77,7 +77,7 @@ def running() -> Iterator[Mock]:
         yield Mock(_port(process.stdout))
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def _port(lines: Iterable[str]) -> int:

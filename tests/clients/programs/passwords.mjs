@@ -15,7 +15,7 @@ const [first, second, third] = ["seven tired otters", "eight tired otters", "nin
 const accounts = passwordAccounts({ url });
 
 async function mailedLink(count) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 900; tries += 1) {
     const response = await fetch(`${simulators}/ses/__mailbox?to=${email}`);
     const { mails } = await response.json();
     if (mails.length >= count) return mails.at(-1).text.match(/https:\S+#token=\S+/)?.[0];
