@@ -205,7 +205,7 @@ def test_another_greenlet_ends_a_wait() -> None:
             [sys.executable, "-c", _GREENLETS, server.url],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=True,
         )
     assert json.loads(ran.stdout) == "cancelled"

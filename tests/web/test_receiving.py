@@ -27,14 +27,14 @@ from service.web.receiving import (
 from service.web.request_errors import BodyTimeout, TooManyUploads, UploadsBusy
 from tests.doubles.clock import FakeClock
 
-RECEIVE_SECONDS = 10.0
+RECEIVE_SECONDS = 24.0
 SHORT_SECONDS = 0.1
 MAX_RECEIVE_SECONDS = 2 * RECEIVE_SECONDS
 IDLE_SECONDS = 3 * RECEIVE_SECONDS
 UPLOAD_BYTES = 1_000_000
 USER_UPLOAD_BYTES = 700_000
 # A body that keeps coming, a little faster than it must.
-PIECE_BYTES = 12_000
+PIECE_BYTES = 28_800
 PIECE_SECONDS = 0.9 * PIECE_BYTES / MIN_BYTES_PER_SECOND
 LIMITS = Limits(
     receive_seconds=RECEIVE_SECONDS,
