@@ -79,7 +79,7 @@ def scripted(*responses: tuple[int, object]) -> Iterator[Script]:
 def stripe_at(
     url: str,
     secrets: Sequence[StripeSecrets] = (SECRETS,),
-    timeout_seconds: float = 2.0,
+    timeout_seconds: float = 30.0,
     production: bool = False,
 ) -> Stripe:
     """The real adapter. `secrets` are what one read after the other returns."""

@@ -10,7 +10,7 @@ from tests.bulk_grants.killing import Plan, run
 pytestmark = pytest.mark.sample
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize("everyone", [False, True])
 def test_workers_killed_amid_a_bulk_grant_grant_each_user_once(
     client: Any, table_name: str, *, everyone: bool

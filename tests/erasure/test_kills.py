@@ -9,7 +9,7 @@ from tests.erasure.killing import Plan, run
 pytestmark = pytest.mark.sample
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(700)
 def test_workers_killed_amid_erasures_leave_no_one_half_erased(
     client: Any, table_name: str
 ) -> None:

@@ -69,7 +69,7 @@ def stack(client: Any, table_name: str) -> Iterator[ProxiedStack]:
         yield stack
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_web_process_killed_at_any_effect_leaves_nothing_wrong(stack: ProxiedStack) -> None:
     with stack.web():
         record(stack)
@@ -99,7 +99,7 @@ def test_a_web_process_killed_at_any_effect_leaves_nothing_wrong(stack: ProxiedS
     stack.assert_paid_for_what_was_delivered()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", ["delivered", "failed", "answer lost"])
 def test_a_worker_killed_at_any_effect_leaves_nothing_wrong(stack: ProxiedStack, path: str) -> None:
     submit(stack, "clean", path)
@@ -141,6 +141,6 @@ def submit(stack: ProxiedStack, sub: str, path: str) -> None:
             task["external_task_id"] == job.job_id and task["status"] in ("succeed", "failed")
             for task in stack.tasks()
         ),
-        30,
+        SETTLE_SECONDS,
         "the task ended",
     )

@@ -151,7 +151,7 @@ class LiveStack:
         self._stopped.set()
         for web in self._webs:
             web.stop()
-        self._worker.join(10)
+        self._worker.join(60)
         self.simulators.__exit__(kind, error, trace)
         self._http.close()
 

@@ -97,7 +97,7 @@ class ProxiedStack:
         response = requests.post(
             f"{self.simulators}/google/__token",
             json={"sub": sub, "email": f"{sub}@x.example"},
-            timeout=30,
+            timeout=90,
         )
         return str(response.json()["token"])
 
@@ -111,14 +111,14 @@ class ProxiedStack:
         }
         headers = {"Authorization": f"Bearer {self.token(sub)}", "Idempotency-Key": f"key-of-{sub}"}
         try:
-            return requests.post(f"{self.url}/videos", json=body, headers=headers, timeout=30)
+            return requests.post(f"{self.url}/videos", json=body, headers=headers, timeout=90)
         except requests.RequestException:
             return None
 
     def fault(self, operation: str, fault: str) -> None:
         body = {"service": "kling", "operation": operation, "fault": fault}
         assert (
-            requests.post(f"{self.simulators}/__faults", json=body, timeout=30).status_code == 200
+            requests.post(f"{self.simulators}/__faults", json=body, timeout=90).status_code == 200
         )
 
     def settle(self) -> None:
@@ -146,7 +146,7 @@ class ProxiedStack:
         return [item for item in self.items() if item["SK"]["S"].startswith("JOB#")]
 
     def tasks(self) -> list[dict[str, Any]]:
-        tasks: list[Any] = requests.get(f"{self.simulators}/kling/__tasks", timeout=30).json()[
+        tasks: list[Any] = requests.get(f"{self.simulators}/kling/__tasks", timeout=90).json()[
             "tasks"
         ]
         return tasks

@@ -35,5 +35,5 @@ class WebServer:
 
     def stop(self) -> None:
         self._server.shutdown()
-        self._thread.join(10)
+        self._thread.join(60)
         self._server.server_close()

@@ -9,7 +9,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 READS = ("GetItem", "BatchGetItem", "TransactGetItems", "Query")
-SECONDS = 20
+SECONDS = 60
 
 
 @dataclass
