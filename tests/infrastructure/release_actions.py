@@ -149,6 +149,9 @@ _COMMANDS: Mapping[str, Callable[[Mapping[str, str]], list[Wanted]]] = {
     "cloudformation delete-stack": _on_stack("DeleteStack"),
     "cloudformation get-template": _on_stack("GetTemplate"),
     "cloudformation update-termination-protection": _on_stack("UpdateTerminationProtection"),
+    "route53 get-hosted-zone": lambda options: [
+        ("route53:GetHostedZone", f"arn:aws:route53:::hostedzone/{options['id']}", {})
+    ],
     "s3 cp": _uploaded,
     "iam create-service-linked-role": lambda options: [
         (

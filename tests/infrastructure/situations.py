@@ -2,7 +2,7 @@
 which settings it has. `tests/infrastructure/transcripts` says what it does in each."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tests.infrastructure.scripts import Responses
 from tests.infrastructure.situation import Situation
@@ -33,6 +33,7 @@ _DIGESTS: Responses = (
     ),
 )
 _NOT_PUSHED: Responses = (("*describe-images*imageTag=*", "ImageNotFoundException", 254),)
+_PRIVATE: Responses = (("*get-hosted-zone*", "example.com.\tTrue", 0),)
 _DIRTY: Responses = (("git*status*", " M service/app.py", 0),)
 _WAITED = "Waiter failed: Max attempts exceeded"
 _KEYS = '{"fingerprintPeppers": {"1": "pepper"}, "ledgerMacKey": "mac", "callbackTokenKeys": [%s]}'
@@ -124,6 +125,20 @@ def _of_a_check() -> Iterator[Situation]:
         ("*describe-change-set*StatusReason*", "no such value", 0),
     )
     yield Situation("that is refused later", ("check",), late)
+    zones: Mapping[str, tuple[str, int]] = {
+        "that holds the name": ("example.com.\tFalse", 0),
+        "of another name": ("example.org.\tFalse", 0),
+        "that is private": ("example.com.\tTrue", 0),
+        "without a name": ("None\tNone", 0),
+        "that is not there": ("NoSuchHostedZone: No hosted zone found with ID: Z1", 254),
+        "that may not be read": ("AccessDenied: not authorized", 254),
+        "that is not read": ("ThrottlingException: Rate exceeded", 254),
+    }
+    address = {"DomainName": "api.example.com", "HostedZoneId": "Z1"}
+    for what, (text, code) in zones.items():
+        read: Responses = (("*get-hosted-zone*", text, code),)
+        yield Situation(f"of a zone {what}", ("check",), read, base=address)
+    yield Situation("to a zone that is private", ("deploy",), _PRIVATE, base=address)
 
 
 def _of_a_change() -> Iterator[Situation]:

@@ -73,8 +73,9 @@ class Machine:
             account.update(json.loads(json.dumps(facts)))
 
     def run(
-        self, *command: str, stage: str = "dev", yes: str = "1", **more: str
+        self, *command: str, stage: str = "dev", yes: str = "1", root: Path = ROOT, **more: str
     ) -> subprocess.CompletedProcess[str]:
+        """Runs a script of the checkout at `root`."""
         script, *arguments = command
         environment = more | {
             "PATH": self._path,
@@ -85,7 +86,7 @@ class Machine:
             "OPERATE_PAUSE_SECONDS": "1",
         }
         return subprocess.run(
-            [str(ROOT / "release" / script), *arguments],
+            [str(root / "release" / script), *arguments],
             env=environment,
             capture_output=True,
             text=True,

@@ -244,6 +244,18 @@ def register_target(account: Account, options: Options) -> Any:
     return {}
 
 
+def hosted_zone(account: Account, options: Options) -> Any:
+    """`zones` are an account's zones by id, as a name and whether it is private; one that is an
+    error is not readable."""
+    zone = account.get("zones", {}).get(options["id"])
+    if zone is None:
+        raise ServiceError(f"NoSuchHostedZone: No hosted zone found with ID: {options['id']}")
+    if isinstance(zone, str):
+        raise ServiceError(zone)
+    name, private = zone
+    return {"HostedZone": {"Name": name, "Config": {"PrivateZone": private}}}
+
+
 def nothing(account: Account, options: Options) -> Any:
     return {}
 
@@ -267,6 +279,7 @@ AWS: dict[str, Callable[[Account, Options], Any]] = {
     "dynamodb get-item": lambda account, options: (
         {"Item": {"count": {"N": str(account["users"])}}} if account["users"] else {}
     ),
+    "route53 get-hosted-zone": hosted_zone,
     "s3 cp": upload,
     "ecr describe-images": images,
     "ecr get-login-password": lambda account, options: "password",

@@ -1,10 +1,13 @@
 """`release/check`: what a stage chooses is tried before anything is made."""
 
+from pathlib import Path
+
 import pytest
 
 from devstack.template import parse_template
 from release.join import text_of
 from release.rules import entries, handed_on, rules_only, section
+from tests.infrastructure.checkouts import choosing
 from tests.infrastructure.deployments import EVERYTHING, ROOT, deployment
 from tests.infrastructure.identity_stack import variants
 from tests.release.machine import Machine, Run
@@ -162,3 +165,46 @@ def test_a_check_that_cannot_read_what_is_there_is_no_acceptance(deployed: Machi
     deployed.set(silent=True, checked=[])
     done = deployed.run("check")
     assert (done.returncode, "is accepted" in done.stderr) == (1, False)
+
+
+_ADDRESS = {"DomainName": "Api.example.com", "HostedZoneId": "Z1"}
+
+
+@pytest.mark.parametrize("name", ["example.com.", "api.EXAMPLE.com."])
+def test_a_public_zone_that_holds_the_name_is_accepted(
+    machine: Machine, tmp_path: Path, name: str
+) -> None:
+    machine.set(zones={"Z1": [name, False]})
+    root = choosing(ROOT, tmp_path, "dev", base=_ADDRESS)
+    done = machine.run("check", root=root)
+    assert (done.returncode, "is accepted" in done.stderr) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("zones", "said"),
+    [
+        ({}, "This account has no zone Z1. Correct HostedZoneId in"),
+        ({"Z1": ["example.org.", False]}, "holds example.org, and api.example.com is no part"),
+        ({"Z1": ["i.example.com.", False]}, "Correct HostedZoneId or DomainName in"),
+        ({"Z1": ["example.com.", True]}, "Name the public zone of api.example.com as HostedZoneId"),
+        ({"Z1": "ThrottlingException"}, "The zone Z1 was not checked; nothing was changed."),
+        ({"Z1": "AccessDenied: no"}, "AccessDenied: no (A deploy role gets the right by: make"),
+    ],
+)
+def test_any_other_zone_stops_a_release_before_anything_is_made(
+    machine: Machine, tmp_path: Path, zones: dict[str, object], said: str
+) -> None:
+    machine.set(zones=zones)
+    root = choosing(ROOT, tmp_path, "dev", base=_ADDRESS)
+    done = machine.run("deploy", root=root)
+    assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+    assert "nothing was changed" in done.stderr
+    account = machine.account
+    assert (account["executed"], account["docker"], account["objects"]) == ([], [], {})
+    assert (account["stacks"], account["reviews"]) == ({}, [])
+    assert account["secrets"] == {"arn:kling": {"v": "key"}}
+
+
+def test_a_zone_is_read_only_where_one_is_given(first: Run) -> None:
+    """The account of the first deployment has none, and would refuse."""
+    assert first[0].returncode == 0

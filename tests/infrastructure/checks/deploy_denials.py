@@ -73,7 +73,7 @@ def _to_rights(stage: str) -> tuple[Wanted, ...]:
 
 
 def _to_stacks(stage: str) -> tuple[Wanted, ...]:
-    """To stacks, tasks and images."""
+    """To stacks, tasks, images and names."""
     other = "dev" if stage == "production" else "production"
     return (
         ("ecs:RunTask", _operator(other), _cluster(other)),
@@ -110,6 +110,10 @@ def _to_stacks(stage: str) -> tuple[Wanted, ...]:
         ("cloudformation:ExecuteChangeSet", _account(), {}),
         ("cloudformation:DeleteStack", _account(), {}),
         ("cloudformation:UpdateTerminationProtection", _account(), {}),
+        ("route53:ChangeResourceRecordSets", _zone(), {}),
+        ("route53:ListResourceRecordSets", _zone(), {}),
+        ("route53:DeleteHostedZone", _zone(), {}),
+        ("route53:ListHostedZones", "*", {}),
     )
 
 
@@ -119,6 +123,10 @@ def _operator(stage: str) -> str:
 
 def _cluster(stage: str) -> dict[str, str]:
     return {"ecs:cluster": ARN.format("ecs", f"cluster/farebox-{stage}")}
+
+
+def _zone() -> str:
+    return "arn:aws:route53:::hostedzone/Z1"
 
 
 def _account() -> str:

@@ -2,8 +2,11 @@
 that a release must not do."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.infrastructure.account import deploy_role, every_statement, may
+from tests.infrastructure.checkouts import choosing
 from tests.infrastructure.deployments import Deployment
 from tests.infrastructure.policies import Call, listed
 from tests.infrastructure.release_actions import ARN, PUSH, calls, command, secret, stack_role
@@ -114,6 +117,19 @@ def _recorded(deployment: Deployment) -> Iterator[tuple[str, str]]:
         for line in run(deployment.root, words, responses + always, environment).calls:
             if line.startswith("aws "):
                 yield words[0], line
+    yield from _of_a_zone(deployment, always, environment)
+
+
+def _of_a_zone(
+    deployment: Deployment, responses: Responses, environment: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """The calls of a check where the file of the stage names a zone, as none of ours does."""
+    address = {"DomainName": "api.example.com", "HostedZoneId": "Z1"}
+    with TemporaryDirectory() as folder:
+        checkout = choosing(deployment.root, Path(folder), deployment.stage, base=address)
+        for line in run(checkout, ["check"], responses, environment).calls:
+            if line.startswith("aws "):
+                yield "check", line
 
 
 def _responses(stage: str) -> Responses:

@@ -1,4 +1,4 @@
-"""Mutations of the load balancer, its target group and its listeners."""
+"""Mutations of the load balancer, its target group, its listeners and who reads its zone."""
 
 from tests.infrastructure.template_mutations.mutation import BASE, TemplateMutation, on
 
@@ -13,6 +13,12 @@ def _targets(name: str, old: str, new: str) -> TemplateMutation:
 
 def _certificate(name: str, old: str, new: str) -> TemplateMutation:
     return on(name, "Certificate", old, new, BASE)
+
+
+def _zone(name: str, actions: str) -> TemplateMutation:
+    """Of what a deploy role may do with the zone."""
+    deploy = "cloudformation/account/deploy.yaml"
+    return TemplateMutation(name, deploy, "route53:GetHostedZone", actions, "- Sid: ReadZone\n")
 
 
 BALANCER = (
@@ -132,4 +138,6 @@ BALANCER = (
         "{Type: forward, TargetGroupArn: !Ref TargetGroup}",
     ),
     TemplateMutation("redirect-for-a-while", BASE, "HTTP_301", "HTTP_302"),
+    _zone("zone-not-read", "route53:GetHealthCheck"),
+    _zone("names-set-by-a-deployer", "[route53:GetHostedZone, route53:ChangeResourceRecordSets]"),
 )
