@@ -73,9 +73,14 @@ class Machine:
             account.update(json.loads(json.dumps(facts)))
 
     def run(
-        self, *command: str, stage: str = "dev", yes: str = "1", root: Path = ROOT, **more: str
+        self,
+        *command: str,
+        stage: str = "dev",
+        yes: str = "1",
+        root: Path | None = None,
+        **more: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a script of the checkout at `root`."""
+        """Runs a script of this checkout, or of that at `root`."""
         script, *arguments = command
         environment = more | {
             "PATH": self._path,
@@ -86,7 +91,7 @@ class Machine:
             "OPERATE_PAUSE_SECONDS": "1",
         }
         return subprocess.run(
-            [str(root / "release" / script), *arguments],
+            [str((root or ROOT) / "release" / script), *arguments],
             env=environment,
             capture_output=True,
             text=True,
