@@ -42,16 +42,18 @@ reset: $(VENV)/local ## delete what `make run` has stored
 	@$(RUN) -m devstack reset
 
 .PHONY: test
-test: $(VENV)/test ## run the tests (8 to 10 minutes on two cores)
+test: $(VENV)/test ## run the tests (about 10 minutes on two cores)
 	@$(PYTEST) $(RECORDER) -m 'not sample and not tools and not browser and not clients and not go'
 
 .PHONY: sample
 sample: $(VENV)/test ## run a small sample of each proof, and whole stacks of real processes
-	@$(PYTEST) -m sample $(SAMPLES)
+	@$(PYTEST) $(PATIENT) -m sample $(SAMPLES)
 
 # One more than two cores: some tests wait. Files begin in the order of tests/conftest.py.
 TEST_PROCESSES ?= 3
 PYTEST := $(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# Samples wait more: for leases, and for processes that were killed.
+PATIENT := -n 4
 # Each process would import all other tests too, only to leave them out.
 SAMPLES = $$(grep -rlE 'pytest\.mark\.(sample|tools|browser|clients|go)\b' --include='test_*.py' tests)
 
@@ -72,7 +74,7 @@ stripe: $(VENV)/test ## check the simulated Stripe, and what is sent to Stripe, 
 check: export STRIPE_REQUESTS := $(CURDIR)/.cache/stripe-requests
 check: RECORDER := -p tests.stripe_mock.recorder
 check: format-check lint types test ## format, lint, types, tests, samples, browser, clients and stripe: what .ci/run checks, without the image
-	@$(PYTEST) -m 'sample or tools or browser or clients or go' $(SAMPLES)
+	@$(PYTEST) $(PATIENT) -m 'sample or tools or browser or clients or go' $(SAMPLES)
 
 .PHONY: proof
 proof: $(VENV)/test ## run every proof in full, for hours, as the nightly workflow does (ONLY="mutants drain" RESUME=1)

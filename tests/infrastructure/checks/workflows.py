@@ -66,7 +66,7 @@ _NOT_CHECKED_HERE = "-m 'not sample and not tools and not browser and not client
 TARGETS: Mapping[str, tuple[str, list[str]]] = {
     "check": (
         "format-check lint types test",
-        ["@$(PYTEST) -m 'sample or tools or browser or clients or go' $(SAMPLES)"],
+        ["@$(PYTEST) $(PATIENT) -m 'sample or tools or browser or clients or go' $(SAMPLES)"],
     ),
     "test": ("$(VENV)/test", [f"@$(PYTEST) $(RECORDER) {_NOT_CHECKED_HERE}"]),
     "format-check": (
@@ -190,8 +190,7 @@ def a_check_is_made_of_every_part(deployment: Deployment) -> Iterator[str]:
             yield f"make {name} needs {head.partition('##')[0].strip()}"
         if [line.strip() for line in body.splitlines()] != recipe:
             yield f"make {name} runs {body.strip()}"
-    names = ("PYTEST", "RUN", "SHELL", ".SHELLFLAGS", "MAKEFLAGS", ".IGNORE", "SAMPLES", "RECORDER")
-    for name in names:
+    for name in _NAMES:
         values = re.findall(rf"^{re.escape(name)}\s*[:?+]?[=:] ?(.*)$", text, re.MULTILINE)
         if values != _VARIABLES.get(name, []):
             yield f"make's {name} is {values}"
@@ -204,7 +203,12 @@ _CHOSEN = {
         "RECORDER := -p tests.stripe_mock.recorder",
     ]
 }
+_NAMES = (
+    *("PYTEST", "PATIENT", "SAMPLES", "RECORDER"),
+    *("RUN", "SHELL", ".SHELLFLAGS", "MAKEFLAGS", ".IGNORE"),
+)
 _VARIABLES = {
+    "PATIENT": ["-n 4"],
     "PYTEST": ["$(RUN) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder"],
     "RUN": ["$(VENV)/bin/python"],
     "SHELL": ["/bin/bash"],
