@@ -18,6 +18,7 @@ from service.providers.speech import (
     Ended,
     SpeechRefused,
     SpeechRequest,
+    SpeechStream,
     SpokenWord,
     Utterance,
 )
@@ -71,6 +72,13 @@ def test_another_key_and_no_server_are_no_session(sockets: SpeechSockets) -> Non
     assert refused(speech("ws://127.0.0.1:1/assemblyai")) is RejectionReason.UNAVAILABLE
 
 
+async def events_until_closed(stream: SpeechStream) -> list[object]:
+    """A loop that ends before its connection is closed leaves it to the garbage."""
+    found: list[object] = [event async for event in stream.events()]
+    await stream.close()
+    return found
+
+
 @pytest.mark.parametrize("fault", ["cut", "error-event", "too-fast"])
 def test_a_session_that_breaks_off_says_so_once(sockets: SpeechSockets, fault: str) -> None:
     assert sockets.faults is not None
@@ -79,7 +87,7 @@ def test_a_session_that_breaks_off_says_so_once(sockets: SpeechSockets, fault: s
     async def talk() -> list[object]:
         stream = await speech(f"ws://127.0.0.1:{sockets.port}/assemblyai").open(REQUEST)
         await stream.send(b"\0" * 8000)
-        return [event async for event in stream.events()]
+        return await events_until_closed(stream)
 
     (event,) = asyncio.run(talk())
     assert isinstance(event, BrokenOff)
@@ -91,7 +99,7 @@ def test_audio_far_ahead_of_its_time_ends_the_session(sockets: SpeechSockets) ->
         stream = await speech(f"ws://127.0.0.1:{sockets.port}/assemblyai").open(REQUEST)
         for _ in range(22):
             await stream.send(b"\0" * 8000)
-        return [event async for event in stream.events()]
+        return await events_until_closed(stream)
 
     assert asyncio.run(talk())[-1] == BrokenOff("closed_3007", is_too_fast=True)
 
