@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from service.audit.records import (
     sealed_body,
     unsealed_body,
 )
+from tests.doubles.eventually import eventually
 from tests.doubles.operator import operator_environment
 from tests.doubles.service_harness import MAC_KEY, ServiceHarness
 
@@ -101,13 +100,6 @@ def lose_a_head(site: Site, number: int) -> None:
     site.client.update_item(TableName=site.table_name, Key=where, UpdateExpression="REMOVE head")
 
 
-def until(found: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
-    while not found():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def uninterrupted(capsys: pytest.CaptureFixture[str]) -> Any:
     cli.main(["audit", "--json", "--segments", SEGMENTS])
     return json.loads(capsys.readouterr().out)
@@ -121,7 +113,7 @@ def test_what_is_killed_in_the_middle_goes_on_from_its_place(
         lose_a_head(site, number)
     whole = uninterrupted(capsys)
     with site.start(SLOW) as process:
-        until(site.some_way)
+        eventually(site.some_way, 120)
         process.kill()
         process.communicate()
     died = site.record()
@@ -153,7 +145,7 @@ def test_what_is_terminated_writes_its_place_and_the_next_goes_on_at_once(
 ) -> None:
     whole = uninterrupted(capsys)
     with site.start(SLOW) as process:
-        until(site.some_way)
+        eventually(site.some_way, 120)
         process.terminate()
         out, on_segment = process.communicate(timeout=120)
     record = site.record()

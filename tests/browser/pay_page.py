@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.browser.chromium import Page, enabled
-from tests.devstack.simulators.stack import eventually
+from tests.doubles.eventually import eventually
 
 BUTTON = 'document.querySelector("#pay button")'
 

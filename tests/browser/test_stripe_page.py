@@ -15,7 +15,7 @@ from devstack.simulators.stripe.simulator import LOCAL_KEY
 from devstack.simulators.stripe.wire import API_VERSION
 from tests.browser.chromium import Page
 from tests.browser.pay_page import in_frame, pay, pay_in_frame
-from tests.devstack.simulators.stack import eventually
+from tests.doubles.eventually import eventually
 
 pytestmark = pytest.mark.browser
 

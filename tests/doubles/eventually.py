@@ -7,9 +7,9 @@ from collections.abc import Callable
 WAIT_SECONDS = 60.0
 
 
-def eventually(is_so: Callable[[], object]) -> None:
-    """Returns as soon as it is so."""
-    until = time.monotonic() + WAIT_SECONDS
+def eventually(is_so: Callable[[], object], wait_limit_seconds: float = WAIT_SECONDS) -> None:
+    """Returns as soon as it is so. Raises `AssertionError` when the time is up."""
+    until = time.monotonic() + wait_limit_seconds
     while not is_so():
         assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.002)

@@ -11,21 +11,13 @@ from gevent.event import Event
 from service.core import fifo_gate
 from service.ledger.entities import TooManyWaiting, WalletBusy
 from service.ledger.wallet_locks import WalletLocks
+from tests.doubles.eventually import eventually
 
 
 def start(act: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=act)
     thread.start()
     return thread
-
-
-def until(found: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(6000):
-        if found():
-            return
-        pause.wait(0.01)
-    raise AssertionError("never came")
 
 
 def waiting(wallet_locks: WalletLocks) -> int:
@@ -51,7 +43,7 @@ def test_locks_are_taken_in_the_order_of_the_requests() -> None:
     with wallet_locks.locked("u"):
         for number in range(5):
             threads.append(start(lambda number=number: take(number)))  # type: ignore[misc]
-            until(lambda number=number: waiting(wallet_locks) == number + 1)  # type: ignore[misc]
+            eventually(lambda number=number: waiting(wallet_locks) == number + 1)
     for thread in threads:
         thread.join(60)
     assert order == [(number, True) for number in range(5)]
@@ -62,7 +54,7 @@ def test_beyond_the_bound_no_one_waits() -> None:
     wallet_locks = WalletLocks(1)
     with wallet_locks.locked("u"):
         thread = start(lambda: wallet_locks.locked("u").__enter__())
-        until(lambda: waiting(wallet_locks) == 1)
+        eventually(lambda: waiting(wallet_locks) == 1)
         with pytest.raises(TooManyWaiting), wallet_locks.locked("u"):
             pass
     thread.join(60)

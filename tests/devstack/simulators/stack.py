@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,6 +10,7 @@ import requests
 
 from devstack.simulators.server import SimulatorServer
 from tests.doubles.clock import FakeClock
+from tests.doubles.eventually import eventually
 
 START = 1_800_000_000_000
 
@@ -108,14 +108,6 @@ class Receiver:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def eventually(holds: Callable[[], object], wait_limit_seconds: float = 60.0) -> None:
-    """Returns as soon as it holds. Raises `AssertionError` after `wait_limit_seconds`."""
-    deadline = time.monotonic() + wait_limit_seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 Start = Callable[..., Stack]

@@ -6,7 +6,8 @@ import pytest
 import requests
 
 from devstack.simulators.assemblyai.routes import WEBHOOK_RETRY_SECONDS
-from tests.devstack.simulators.stack import Receiver, Stack, Start, eventually
+from tests.devstack.simulators.stack import Receiver, Stack, Start
+from tests.doubles.eventually import eventually
 
 AUDIO = "https://audio.example.com/talk-90s.mp3"
 KEY = {"Authorization": "assemblyai-local-api-key"}

@@ -16,8 +16,9 @@ from devstack.simulators.bedrock.responses import BLOCKED
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.language.model import count_tokens
 from devstack.simulators.server import SimulatorServer
-from tests.devstack.simulators.stack import Stack, eventually
+from tests.devstack.simulators.stack import Stack
 from tests.doubles.clock import FakeClock
+from tests.doubles.eventually import eventually
 
 MODEL = "anthropic.claude-sonnet-5-20260901-v1:0"
 PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-2-lite-v1:0"

@@ -4,7 +4,8 @@ import threading
 import pytest
 import requests
 
-from tests.devstack.simulators.stack import Stack, eventually
+from tests.devstack.simulators.stack import Stack
+from tests.doubles.eventually import eventually
 
 
 def test_a_status_fault_has_its_vendor_code_and_does_nothing(stack: Stack) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from devstack.simulators.configuration import SimulatorSettings
-from tests.devstack.simulators.stack import START, Receiver, Stack, Start, eventually
+from tests.devstack.simulators.stack import START, Receiver, Stack, Start
+from tests.doubles.eventually import eventually
 
 KEY, NEWER_KEY = b"a callback key of 32 characters.", b"another callback key, as long..."
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

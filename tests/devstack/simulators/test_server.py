@@ -11,7 +11,8 @@ import requests
 from devstack.simulators.__main__ import main
 from devstack.simulators.configuration import SimulatorSettings
 from devstack.simulators.server import SimulatorServer
-from tests.devstack.simulators.stack import Stack, eventually
+from tests.devstack.simulators.stack import Stack
+from tests.doubles.eventually import eventually
 
 
 def test_a_hundred_parallel_clients_are_all_served(stack: Stack) -> None:
